@@ -159,16 +159,16 @@ export type ChunkOutcome =
 
 export interface Chunker {
   /** Deterministic; together the chunks cover all of the text but white space between them. */
-  chunk(document: Document): ChunkOutcome;
+  chunk(document: Document): Promise<ChunkOutcome>;
 }
 
 export interface Tokenizer {
   /** Special tokens that {@link encode} adds to each text. */
   readonly specialTokens: number;
   /** Tokens of each text without special tokens. */
-  count(texts: readonly string[]): number[];
+  count(texts: readonly string[]): Promise<number[]>;
   /** Ids of each text with special tokens, of any length: truncation and padding are never applied. */
-  encode(texts: readonly string[]): Int32Array[];
+  encode(texts: readonly string[]): Promise<Int32Array[]>;
 }
 
 // ── Rows and sinks ───────────────────────────────────────────────────────────────────────────────────
