@@ -1,0 +1,92 @@
+import { Piscina } from 'piscina';
+import { EmbatchError, describeError, type ErrorCode } from '../core/errors.js';
+
+/** What crosses the thread boundary: an error of ours would lose its code there. */
+export type WorkerAnswer<Out> =
+  | { readonly ok: true; readonly value: Out }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly stack: string | undefined };
+
+/** Shared with every worker; the only way to stop one, because a worker must never be terminated at work. */
+export interface WorkerControl {
+  /** [0] is 1 once work should stop. */
+  readonly cancelled: Int32Array;
+  /** [0] counts tokens embedded so far, over all workers. */
+  readonly tokens: BigInt64Array;
+}
+
+export interface WorkerData<Settings> {
+  readonly control: WorkerControl;
+  readonly settings: Settings;
+}
+
+export interface PoolOptions<Settings> {
+  /** Module whose default export takes a task and gives a {@link WorkerAnswer}. */
+  readonly file: URL;
+  /** Plain data for every worker. */
+  readonly settings: Settings;
+  readonly workers: number;
+}
+
+export interface WorkerPool<Task, Out> {
+  readonly workers: number;
+  readonly control: WorkerControl;
+  /** Tasks wait in a queue: the caller bounds how many it gives. Errors keep their code. */
+  run(task: Task, transfer?: readonly ArrayBuffer[]): Promise<Out>;
+  /** Asks running tasks to stop at their next batch; they reject. */
+  cancel(): void;
+  /** Waits for everything that runs, then ends the workers. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * A fixed set of worker threads. Two rules keep the process alive (docs/decisions/worker-lifetime.md): no
+ * abort signal ever reaches Piscina, since terminating a thread inside a model call aborts the process; and
+ * `close` waits for all runs itself, since Piscina's own may resolve early and terminate busy workers.
+ */
+export function createPool<Task, Out, Settings>(options: PoolOptions<Settings>): WorkerPool<Task, Out> {
+  const control: WorkerControl = {
+    cancelled: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
+    tokens: new BigInt64Array(new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)),
+  };
+  const piscina = new Piscina<Task, WorkerAnswer<Out>>({
+    filename: options.file.href,
+    minThreads: options.workers,
+    maxThreads: options.workers,
+    workerData: { control, settings: options.settings } satisfies WorkerData<Settings>,
+    recordTiming: false,
+  });
+  // A worker that cannot start reports here and not only to the run: without a listener it would be uncaught.
+  piscina.on('error', () => undefined);
+  const running = new Set<Promise<unknown>>();
+  let closing: Promise<void> | undefined;
+
+  const run = async (task: Task, transfer: readonly ArrayBuffer[] = []): Promise<Out> => {
+    let answer: WorkerAnswer<Out>;
+    try {
+      answer = await piscina.run(task, { transferList: [...transfer] });
+    } catch (error) {
+      throw new EmbatchError('BUG', `a worker thread failed: ${describeError(error)}`, { cause: error });
+    }
+    if (answer.ok) return answer.value;
+    throw new EmbatchError(answer.code, answer.message, { cause: answer.stack });
+  };
+
+  return {
+    workers: options.workers,
+    control,
+    run(task, transfer) {
+      const result = run(task, transfer);
+      running.add(result);
+      const forget = (): void => void running.delete(result);
+      result.then(forget, forget);
+      return result;
+    },
+    cancel() {
+      Atomics.store(control.cancelled, 0, 1);
+    },
+    close() {
+      closing ??= Promise.allSettled(running).then(() => piscina.close({ force: false }));
+      return closing;
+    },
+  };
+}
