@@ -1,0 +1,302 @@
+import type { z } from 'zod';
+import { choice, duration, flag, integer, list, size, text, type Command, type OptionSpec } from './option-kinds.js';
+
+const run: readonly Command[] = ['run'];
+const search: readonly Command[] = ['search'];
+const both: readonly Command[] = ['run', 'search'];
+
+const MIB = 2 ** 20;
+
+/** Every option of embatch. Flags are the names in kebab case, variables `EMBATCH_` and the names in upper case. */
+export const options = {
+  config: text({
+    group: 'Job',
+    commands: both,
+    value: '<file>',
+    describe: 'Job file in YAML or JSON with any of these options by their camelCase names; a path or s3://….',
+  }),
+  dryRun: flag({
+    group: 'Job',
+    commands: run,
+    describe: 'Print the resolved job with secrets redacted and stop before anything is read or written.',
+  }),
+  state: text({
+    group: 'Job',
+    commands: run,
+    value: '<uri>',
+    describe:
+      'Folder or s3://… for summary, heartbeat, dead letters and leases; shards of one job share it. By default beside a local sink, else below ./.embatch/.',
+  }),
+  workers: integer({
+    group: 'Job',
+    commands: run,
+    min: 1,
+    max: 1024,
+    describe: 'Worker threads, each with its own copy of the model; by default the CPUs that are really granted.',
+  }),
+
+  source: text({
+    group: 'Source',
+    commands: run,
+    value: '<uri>',
+    describe: 's3://bucket/prefix, a folder, or manifest:URI of a SageMaker manifest; also the positional argument.',
+  }),
+  sourceId: text({
+    group: 'Source',
+    commands: run,
+    value: '<id>',
+    describe: 'Name of a folder source in ids and metadata, for folders that are mounted in different places.',
+  }),
+  include: list({
+    group: 'Source',
+    commands: run,
+    value: '<glob>',
+    describe: 'Only keys that match one of these globs; repeatable.',
+  }),
+  exclude: list({
+    group: 'Source',
+    commands: run,
+    value: '<glob>',
+    describe: 'Leave out keys that match one of these globs; repeatable.',
+  }),
+  limit: integer({
+    group: 'Source',
+    commands: run,
+    min: 1,
+    describe: 'Only the first n keys of the listing, over all shards.',
+  }),
+  anonymous: flag({ group: 'Source', commands: run, describe: 'Read a public bucket without credentials.' }),
+  hidden: flag({
+    group: 'Source',
+    commands: run,
+    describe: 'Also read hidden files, .git and node_modules of a folder.',
+  }),
+  followLinks: flag({ group: 'Source', commands: run, describe: 'Follow symbolic links in a folder.' }),
+
+  textField: text({
+    group: 'Documents',
+    commands: run,
+    value: '<field>',
+    describe: 'Field of JSON, JSONL and CSV records that holds the text; dots reach into objects.',
+  }),
+  idField: text({
+    group: 'Documents',
+    commands: run,
+    value: '<field>',
+    describe: 'Field that names a record for good, so that records may move within their object.',
+  }),
+  titleField: text({
+    group: 'Documents',
+    commands: run,
+    value: '<field>',
+    describe: 'Field of a record that holds its title.',
+  }),
+  maxDocumentBytes: size({
+    group: 'Documents',
+    commands: run,
+    min: 1,
+    default: 16 * MIB,
+    describe: 'Largest document that is read, decompressed; larger ones become dead letters.',
+  }),
+
+  chunker: choice({
+    group: 'Chunks',
+    commands: run,
+    names: ['recursive', 'none'],
+    default: 'recursive',
+    describe: 'How documents are cut: at headings, paragraphs, sentences and words, or not at all.',
+  }),
+  chunkTokens: integer({
+    group: 'Chunks',
+    commands: run,
+    min: 16,
+    describe:
+      "Longest chunk in the model's own tokens, special and prompt tokens included; by default what the model takes, but not more than 256.",
+  }),
+  chunkOverlap: integer({
+    group: 'Chunks',
+    commands: run,
+    min: 0,
+    default: 0,
+    describe: 'Tokens that a chunk repeats from the one before it.',
+  }),
+  overflow: choice({
+    group: 'Chunks',
+    commands: run,
+    names: ['split', 'truncate', 'fail'],
+    default: 'split',
+    describe: 'What becomes of text longer than the model takes where --chunker none leaves it whole.',
+  }),
+  documentTemplate: text({
+    group: 'Chunks',
+    commands: run,
+    value: '<template>',
+    default: '{text}',
+    describe: "What is embedded: {text} with {title}, {heading} and the record's own {fields}.",
+  }),
+
+  model: text({
+    group: 'Model',
+    commands: both,
+    value: '<ref>',
+    default: 'all-MiniLM-L6-v2',
+    describe: 'Bundled model by name, or a model folder.',
+  }),
+  batchTokens: integer({
+    group: 'Model',
+    commands: run,
+    min: 1,
+    default: 512,
+    describe: 'Padded tokens in one model call.',
+  }),
+
+  sink: text({
+    group: 'Sink',
+    commands: both,
+    value: '<uri>',
+    default: 'lancedb:./vectors',
+    describe:
+      'lancedb:DIR, opensearch://host:9200/index (TLS; opensearch+http:// without), jsonl:DIR, or a module path.',
+  }),
+  recreate: flag({
+    group: 'Sink',
+    commands: run,
+    describe: 'Drop the index first and build it anew; only one made by embatch, only without shards.',
+  }),
+  sinkPatience: duration({
+    group: 'Sink',
+    commands: run,
+    min: 1,
+    default: 600_000,
+    describe: 'How long a sink may refuse everything before the run gives up with exit code 23.',
+  }),
+  sinkBatchRows: integer({
+    group: 'Sink',
+    commands: run,
+    min: 1,
+    max: 100_000,
+    describe: 'Most rows in one write; by default what suits the sink.',
+  }),
+  sinkBatchBytes: size({
+    group: 'Sink',
+    commands: run,
+    min: 1024,
+    describe: 'Most bytes in one write; by default what suits the sink.',
+  }),
+  sinkConcurrency: integer({
+    group: 'Sink',
+    commands: run,
+    min: 1,
+    max: 64,
+    describe: 'Most writes under way at once; by default what suits the sink.',
+  }),
+
+  opensearchAuth: choice({
+    group: 'OpenSearch',
+    commands: both,
+    names: ['auto', 'basic', 'sigv4-es', 'sigv4-aoss', 'none'],
+    default: 'auto',
+    describe:
+      'How requests are signed; auto: basic where OPENSEARCH_USERNAME is set, SigV4 for AWS hosts, else none.',
+  }),
+  opensearchCaFile: text({
+    group: 'OpenSearch',
+    commands: both,
+    value: '<file>',
+    describe: "PEM file of the authority that signed the cluster's certificate.",
+  }),
+  layout: choice({
+    group: 'OpenSearch',
+    commands: run,
+    names: ['langchain', 'langchain-js', 'llamaindex', 'haystack'],
+    default: 'langchain',
+    describe: 'Field names, so that the framework opens the index unchanged.',
+  }),
+  knnEngine: choice({
+    group: 'OpenSearch',
+    commands: run,
+    names: ['lucene', 'faiss'],
+    default: 'lucene',
+    describe: 'Engine of the k-NN index; faiss for more than some ten million vectors.',
+  }),
+  indexShards: integer({
+    group: 'OpenSearch',
+    commands: run,
+    min: 1,
+    max: 1024,
+    describe: "Primary shards of a new index; by default the cluster's own.",
+  }),
+  indexReplicas: integer({
+    group: 'OpenSearch',
+    commands: run,
+    min: 0,
+    max: 64,
+    describe: "Replicas of a new index; by default the cluster's own.",
+  }),
+
+  shard: integer({
+    group: 'Shard',
+    commands: run,
+    min: 0,
+    describe: 'This shard, counted from 0; by default detected from the engine that started the process.',
+  }),
+  shards: integer({
+    group: 'Shard',
+    commands: run,
+    min: 1,
+    max: 1_000_000,
+    describe: 'Number of shards of the job.',
+  }),
+  rankFrom: choice({
+    group: 'Shard',
+    commands: run,
+    names: ['auto', 'env', 'none'],
+    default: 'auto',
+    describe: 'Where the shard is detected; env also reads RANK and WORLD_SIZE, none detects nothing.',
+  }),
+
+  k: integer({
+    group: 'Output',
+    commands: search,
+    min: 1,
+    max: 10_000,
+    default: 5,
+    describe: 'How many results.',
+  }),
+  json: flag({
+    group: 'Output',
+    commands: both,
+    describe: 'Exactly one JSON document on stdout, on failure too.',
+  }),
+  progress: flag({
+    group: 'Output',
+    commands: run,
+    default: true,
+    describe: 'Show progress on stderr: a bar on a terminal, a line every 10 s otherwise.',
+  }),
+  logLevel: choice({
+    group: 'Output',
+    commands: both,
+    names: ['error', 'warn', 'info', 'debug'],
+    default: 'info',
+    describe: 'Least level that is logged; debug adds stack traces.',
+  }),
+  logFormat: choice({
+    group: 'Output',
+    commands: both,
+    names: ['auto', 'text', 'json'],
+    default: 'auto',
+    describe: 'Logs on stderr as text or JSON lines; auto: text on a terminal.',
+  }),
+} satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof options;
+
+type ValueOf<Spec> = Spec extends { readonly schema: z.ZodType<infer Value>; readonly default: infer Default }
+  ? undefined extends Default
+    ? Value | undefined
+    : Value
+  : never;
+
+/** Validated values; undefined where nothing was given and the program works it out. */
+export type Options = { readonly [Name in OptionName]: ValueOf<(typeof options)[Name]> };
