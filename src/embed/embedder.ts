@@ -3,20 +3,17 @@ import { EmbatchError, describeError } from '../core/errors.js';
 import type { Model } from './model.js';
 import { planBatches } from './batches.js';
 import { normalize, pool } from './pooling.js';
-import type { WorkerControl } from './pool.js';
-
-/** Thrown by {@link Embedder.embed} between two batches once the pool was cancelled. */
-export class CancelledError extends Error {
-  override readonly name = 'CancelledError';
-}
+import { CancelledError, type WorkerControl } from './pool.js';
 
 export interface Embedder {
   /**
    * Embeds token ids (special tokens included, at most `maxTokens` each) in batches of its own choice.
    *
+   * Rejects with a CancelledError between two batches once the pool was cancelled.
+   *
    * @returns [inputs.length, dimensions], row-major float32, in the order of the inputs
    */
-  embed(inputs: readonly Int32Array[]): Promise<Float32Array>;
+  embed(inputs: readonly Int32Array[]): Promise<Float32Array<ArrayBuffer>>;
 }
 
 const knownInputs = ['input_ids', 'attention_mask', 'token_type_ids'];
@@ -57,7 +54,7 @@ export async function createEmbedder(model: Model, batchTokens: number, control?
         inputs.map((input) => input.length),
         batchTokens,
       )) {
-        if (control !== undefined && Atomics.load(control.cancelled, 0) === 1) throw new CancelledError();
+        if (control !== undefined && Atomics.load(control.cancelled, 0) === 1) throw new CancelledError('cancelled');
         await embedBatch(inputs, batch, vectors);
         if (control !== undefined) {
           const tokens = batch.reduce((sum, index) => sum + (inputs[index]?.length ?? 0), 0);

@@ -4,7 +4,13 @@ import { EmbatchError, describeError, type ErrorCode } from '../core/errors.js';
 /** What crosses the thread boundary: an error of ours would lose its code there. */
 export type WorkerAnswer<Out> =
   | { readonly ok: true; readonly value: Out }
+  | { readonly ok: false; readonly code: 'CANCELLED' }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly stack: string | undefined };
+
+/** Work that was given up between two batches because the pool was cancelled. */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+}
 
 /** Shared with every worker; the only way to stop one, because a worker must never be terminated at work. */
 export interface WorkerControl {
@@ -30,9 +36,11 @@ export interface PoolOptions<Settings> {
 export interface WorkerPool<Task, Out> {
   readonly workers: number;
   readonly control: WorkerControl;
+  /** Tasks given and not yet answered. */
+  readonly pending: number;
   /** Tasks wait in a queue: the caller bounds how many it gives. Errors keep their code. */
   run(task: Task, transfer?: readonly ArrayBuffer[]): Promise<Out>;
-  /** Asks running tasks to stop at their next batch; they reject. */
+  /** Asks all tasks to stop at their next batch; they reject with a {@link CancelledError}. */
   cancel(): void;
   /** Waits for everything that runs, then ends the workers. Idempotent. */
   close(): Promise<void>;
@@ -68,12 +76,16 @@ export function createPool<Task, Out, Settings>(options: PoolOptions<Settings>):
       throw new EmbatchError('BUG', `a worker thread failed: ${describeError(error)}`, { cause: error });
     }
     if (answer.ok) return answer.value;
+    if (answer.code === 'CANCELLED') throw new CancelledError('cancelled');
     throw new EmbatchError(answer.code, answer.message, { cause: answer.stack });
   };
 
   return {
     workers: options.workers,
     control,
+    get pending() {
+      return running.size;
+    },
     run(task, transfer) {
       const result = run(task, transfer);
       running.add(result);

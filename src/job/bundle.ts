@@ -1,0 +1,59 @@
+import type { ChunkerOptions } from '../chunk/chunker.js';
+import type { FieldMapping, Part, RecordKey, Row } from '../core/interfaces.js';
+import type { Model } from '../embed/model.js';
+
+/** Settings of every worker thread; plain data. */
+export interface WorkerSettings {
+  readonly model: Model;
+  readonly batchTokens: number;
+  readonly chunker: ChunkerOptions;
+  readonly fields: FieldMapping;
+  readonly fingerprint: string;
+}
+
+/** What a document's metadata needs of its object. */
+export interface ObjectFacts {
+  readonly uri: string;
+  readonly key: string;
+  readonly version: string;
+  readonly lastModified: string;
+  readonly contentType: string | undefined;
+}
+
+export interface BundlePart {
+  readonly object: ObjectFacts;
+  readonly part: Part;
+}
+
+/** Documents sent to a worker together, or texts that are embedded as they are. */
+export type Task =
+  | { readonly kind: 'bundle'; readonly parts: readonly BundlePart[] }
+  | { readonly kind: 'texts'; readonly texts: readonly string[]; readonly prompt: string };
+
+export type EmbeddedDocument =
+  | {
+      readonly kind: 'embedded';
+      readonly record: RecordKey;
+      /** One per chunk; the vectors share one buffer, which was transferred. */
+      readonly rows: readonly Row[];
+      readonly tokens: number;
+      readonly truncatedTokens: number;
+      readonly mapping: string | undefined;
+    }
+  | { readonly kind: 'skipped'; readonly record: RecordKey; readonly reason: string }
+  | {
+      readonly kind: 'failed';
+      readonly record: RecordKey;
+      readonly stage: 'parse' | 'chunk' | 'embed';
+      readonly reason: string;
+    };
+
+export interface EmbeddedPart {
+  /** In the order of the part's records. */
+  readonly documents: readonly EmbeddedDocument[];
+  readonly invalidBytes: number;
+}
+
+export type TaskResult =
+  | { readonly kind: 'bundle'; readonly parts: readonly EmbeddedPart[] }
+  | { readonly kind: 'texts'; readonly vectors: Float32Array; readonly dimensions: number };

@@ -1,0 +1,64 @@
+import type { RecordKey, SourceObject } from '../core/interfaces.js';
+import { SeenIds } from './seen-ids.js';
+import { count, type Tally } from './tally.js';
+
+/**
+ * What has become of one object of this shard. It is settled, once, when it was read to its end, every part
+ * was answered by a worker and every row by the sink; that is the moment at which it may be accounted for.
+ */
+export class ObjectProgress {
+  readonly object: SourceObject;
+  readonly #tally: Tally;
+  #seenIds: SeenIds | undefined;
+  /** Parts and rows without an answer, and 1 while the object is being read. */
+  #open = 1;
+  #embedded = 0;
+  #failed = 0;
+  #skipReason: string | undefined;
+
+  constructor(object: SourceObject, tally: Tally) {
+    this.object = object;
+    this.#tally = tally;
+  }
+
+  /** A part or row was given away; `answered` must be called once for it. */
+  expectAnswer(): void {
+    this.#open += 1;
+  }
+
+  /** An answer came, or the end of the object. */
+  answered(): void {
+    this.#open -= 1;
+    if (this.#open === 0) this.#settle();
+  }
+
+  embedded(): void {
+    this.#embedded += 1;
+  }
+
+  failed(): void {
+    this.#failed += 1;
+  }
+
+  /** The whole object, or one of its records, holds nothing to embed. */
+  skipped(reason: string): void {
+    this.#skipReason ??= reason;
+  }
+
+  /** False where this id was seen in the object before. */
+  isNew(record: RecordKey): boolean {
+    if (record === null || typeof record === 'number') return true;
+    this.#seenIds ??= new SeenIds();
+    return this.#seenIds.add(record.id);
+  }
+
+  #settle(): void {
+    const { objects, skipped } = this.#tally;
+    if (this.#failed > 0) objects.failed += 1;
+    else if (this.#embedded > 0) objects.embedded += 1;
+    else {
+      objects.skipped += 1;
+      count(skipped, this.#skipReason ?? 'empty');
+    }
+  }
+}
