@@ -49,7 +49,9 @@ async function bringUpToDate(target, basis, clean) {
   if (complete && read(target.stamp) === wanted) return;
   // tsc trusts its own notes and would not write a missing file again.
   if (!complete) rmSync(at(target.info), { force: true });
-  const code = await run(process.execPath, [compiler, '-p', at(target.config)]);
+  console.error(`Compiling ${target.from}/ …`);
+  // Errors go where messages go: stdout is for results.
+  const code = await run(process.execPath, [compiler, '-p', at(target.config)], { stdio: ['inherit', 2, 2] });
   if (code !== 0) {
     rmSync(at(target.stamp), { force: true });
     throw new ScriptError(`${target.from}/ does not compile; see above`);

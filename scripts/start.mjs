@@ -1,0 +1,20 @@
+/**
+ * npm start: sets up what is missing, then indexes the project's own manual with the bundled model.
+ * Further arguments go to `embatch run`: npm start -- --limit 3
+ */
+import { setup } from './setup.mjs';
+import { run, runMain } from './lib/process.mjs';
+import { at } from './lib/project.mjs';
+
+await runMain(async () => {
+  await setup();
+  const args = ['run', 'docs', '--sink', 'lancedb:./vectors', ...process.argv.slice(2)];
+  return run(process.execPath, [at('dist/cli/main.js'), ...args], {
+    onSpawn: (child) => {
+      // The command drains and ends with an exit code of its own, which is waited for.
+      process.on('SIGTERM', () => child.kill('SIGTERM'));
+      // A terminal's Ctrl-C reaches both processes; passed on, it would count as the second one.
+      process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
+    },
+  });
+});
