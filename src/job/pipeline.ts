@@ -123,7 +123,9 @@ async function objectUnread(progress: ObjectProgress, error: unknown, context: P
     // Deleted since it was listed: no longer a part of the source.
     progress.skipped('gone');
   } else if (isEmbatchError(error, 'OBJECT_DENIED') || isEmbatchError(error, 'OBJECT_UNREADABLE')) {
-    context.tally.unreadable += 1;
+    const { unreadable } = context.tally;
+    unreadable.count += 1;
+    unreadable.firstReason ||= error.message;
     await deadLetter(progress, { record: null, stage: 'read', reason: error.message }, context);
   } else {
     throw error;

@@ -20,7 +20,7 @@ export interface Tally {
   bytesRead: number;
   deadLetters: number;
   /** Objects that could not be read at all. */
-  unreadable: number;
+  readonly unreadable: { count: number; firstReason: string };
   /** Objects left out, by reason. */
   readonly skipped: Map<string, number>;
   /** Records without text in objects that have others. */
@@ -40,7 +40,7 @@ export function newTally(): Tally {
     vectors: { written: 0, retried: 0, rejected: 0, deleted: 0 },
     bytesRead: 0,
     deadLetters: 0,
-    unreadable: 0,
+    unreadable: { count: 0, firstReason: '' },
     skipped: new Map(),
     emptyRecords: 0,
     mappings: new Map(),

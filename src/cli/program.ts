@@ -1,0 +1,131 @@
+import { Command, CommanderError, Option } from 'commander';
+import { describeError, isEmbatchError } from '../core/errors.js';
+import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
+import type { Command as CommandName, OptionSpec } from '../core/option-kinds.js';
+import { kebabCase, variableName } from '../core/option-names.js';
+import { optionEntries } from './resolve-options.js';
+
+/** Parses the command line, runs one command and gives its exit code. Prints errors; never throws. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return reportFailure(error, argv);
+  }
+}
+
+export function createProgram(onExitCode: (code: number) => void): Command {
+  const program = new Command('embatch')
+    .description('Turns an S3 prefix or a folder full of documents into a complete, searchable vector index.')
+    .option('-V, --version', 'Print the version.')
+    .helpOption('-h, --help', 'Print help.')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+    .showSuggestionAfterError();
+  program.addHelpText('after', topExamples);
+
+  const run = addOptions(program.command('run'), 'run')
+    .description('Embed the documents of a source into a sink.')
+    .argument('[source]', 's3://bucket/prefix, a folder, or manifest:URI (the same as --source)')
+    .addHelpText('after', runExamples)
+    .action(async (source: string | undefined, flags: Record<string, unknown>) => {
+      const { runCommand } = await import('./run-command.js');
+      onExitCode(await runCommand(source, flags));
+    });
+  const search = addOptions(program.command('search'), 'search')
+    .description('Ask an index: embeds the question as the documents were, and prints what is nearest.')
+    .argument('<question>', 'a question in your own words')
+    .addHelpText('after', searchExamples)
+    .action(async (question: string, flags: Record<string, unknown>) => {
+      const { searchCommand } = await import('./search-command.js');
+      onExitCode(await searchCommand(question, flags));
+    });
+  for (const command of [run, search]) command.exitOverride().configureOutput({ writeErr: () => undefined });
+  return program;
+}
+
+function addOptions(command: Command, name: CommandName): Command {
+  for (const [key, spec] of optionEntries) {
+    if (spec.commands.includes(name)) for (const option of commanderOptions(key, spec)) command.addOption(option);
+  }
+  return command.helpOption('-h, --help', 'Print help.');
+}
+
+/** Values stay as they were typed: resolve-options.ts validates what flags, variables and files give alike. */
+function commanderOptions(name: string, spec: OptionSpec): Option[] {
+  const flag = `--${kebabCase(name)}`;
+  const help = `${spec.describe} ${origin(name, spec)}`;
+  if (spec.kind === 'flag') {
+    const twin = `--no-${kebabCase(name)}`;
+    const [shown, hidden] = spec.default === true ? [twin, flag] : [flag, twin];
+    const text = spec.default === true ? `Do not: ${lowerFirst(help)}` : help;
+    return [new Option(shown, text).helpGroup(`${spec.group}:`), new Option(hidden).hideHelp()];
+  }
+  const option = new Option(`${flag} ${spec.value}`, help).helpGroup(`${spec.group}:`);
+  if (spec.kind === 'list') option.argParser((value: string, given: string[] | undefined) => [...(given ?? []), value]);
+  return [option];
+}
+
+function origin(name: string, spec: OptionSpec): string {
+  const fallback = spec.default === undefined || spec.kind === 'flag' || spec.kind === 'list';
+  return fallback ? `[${variableName(name)}]` : `[${variableName(name)}, default ${shown(spec)}]`;
+}
+
+function shown(spec: OptionSpec): string {
+  const value = spec.default;
+  if (spec.kind === 'size') return `${Number(value) / 2 ** 20}MiB`;
+  return spec.kind === 'duration' ? `${Number(value) / 1000}s` : String(value);
+}
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
+function reportFailure(error: unknown, argv: readonly string[]): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
+  const usage = error instanceof CommanderError;
+  const exitCode = usage ? exitCodes.usage : exitCodeOf(error);
+  const message = usage ? usageMessage(error, argv) : describeError(error);
+  if (argv.includes('--json')) {
+    const code = usage ? 'USAGE' : isEmbatchError(error) ? error.code : 'BUG';
+    process.stdout.write(`${JSON.stringify({ status: 'failed', exitCode, error: { code, message } })}\n`);
+  }
+  process.stderr.write(`embatch: ${message}\n`);
+  const debug = argv.includes('--log-level=debug') || argv[argv.indexOf('--log-level') + 1] === 'debug';
+  if (exitCode === exitCodes.bug || debug) {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? '') : ''}\n`);
+  }
+  return exitCode;
+}
+
+function usageMessage(error: CommanderError, argv: readonly string[]): string {
+  const command = ['run', 'search'].find((name) => argv.includes(name));
+  if (error.code === 'commander.help') return 'name a command: run or search. `embatch --help` tells more.';
+  const what = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  return `${what}. See \`embatch ${command === undefined ? '' : `${command} `}--help\`.`;
+}
+
+const topExamples = `
+Examples:
+  embatch run ./docs                                       a folder into ./vectors (LanceDB)
+  embatch search "how do I rotate the keys?"               ask it
+  embatch run s3://bucket/docs --sink opensearch://host:9200/docs
+
+Every option may also be set as EMBATCH_… or in a job file (--config). Exit codes: 0 done, 2 usage, 20 done with
+dead letters, 21 source, 22 model, 23 sink, 24 state or lease, 130/143 stopped.`;
+
+const runExamples = `
+Examples:
+  embatch run ./docs --include '*.md'
+  embatch run s3://bucket/docs --sink opensearch://search.example.com:9200/docs --shard 0 --shards 4
+  embatch run s3://bucket/records --text-field body --id-field id --chunker none
+  embatch run --config job.yaml --dry-run`;
+
+const searchExamples = `
+Examples:
+  embatch search "what happens when a run is killed?"
+  embatch search "refund policy" --sink opensearch://search.example.com:9200/docs --k 10 --json`;

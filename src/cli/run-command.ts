@@ -1,0 +1,39 @@
+import { EmbatchError } from '../core/errors.js';
+import { describeJob } from '../job/describe.js';
+import { runJob } from '../job/run.js';
+import { createProgressDisplay } from './progress.js';
+import { printSummary } from './run-output.js';
+import { openSession } from './session.js';
+import { handleStopSignals } from './signals.js';
+
+/** `embatch run`: gives the exit code. */
+export async function runCommand(source: string | undefined, flags: Record<string, unknown>): Promise<number> {
+  if (source !== undefined && flags['source'] !== undefined && flags['source'] !== source) {
+    throw new EmbatchError('USAGE', `two sources are named: ${source} and --source ${String(flags['source'])}.`);
+  }
+  const display = createProgressDisplay();
+  const { options, origins, log } = await openSession(
+    'run',
+    { ...flags, source: flags['source'] ?? source },
+    (write) => {
+      display.around(write);
+    },
+  );
+  if (options.dryRun) {
+    process.stdout.write(await describeJob(options, origins, options.json ? 'json' : 'yaml'));
+    return 0;
+  }
+  const signals = handleStopSignals(log);
+  try {
+    const summary = await runJob(options, {
+      log,
+      stop: signals.stop,
+      abandon: signals.abandon,
+      ...(options.progress ? { onProgress: (progress) => display.start(progress) } : {}),
+    });
+    printSummary(summary, options);
+    return summary.exitCode;
+  } finally {
+    signals.dispose();
+  }
+}

@@ -1,0 +1,69 @@
+import type { Options } from '../core/options.js';
+import { formatCount, formatDuration } from '../core/units.js';
+import type { RunSummary } from '../job/summary.js';
+
+/** The summary on stdout: one JSON document with `--json`, else words and what to type next. */
+export function printSummary(summary: RunSummary, options: Options): void {
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(summary)}\n`);
+    if (summary.error !== undefined) process.stderr.write(`embatch: ${summary.error.message}\n`);
+    return;
+  }
+  if (summary.error !== undefined) {
+    process.stderr.write(`embatch: ${summary.error.message}\n`);
+    if (summary.vectors.written > 0) process.stderr.write(`${afterwards(summary)}\n`);
+    return;
+  }
+  process.stdout.write(`${summaryLines(summary).join('\n')}\n`);
+}
+
+function summaryLines(summary: RunSummary): string[] {
+  const { objects, vectors, seconds } = summary;
+  const rate = seconds > 0 ? summary.documents / seconds : 0;
+  const skipped = Object.entries(summary.skippedBy).map(([reason, n]) => `${formatCount(n)} ${reason}`);
+  const lines = [
+    `${title(summary)} in ${formatDuration(seconds * 1000)}: ${formatCount(summary.documents)} documents of ` +
+      `${formatCount(objects.embedded)} objects, ${formatCount(vectors.written)} vectors in ${summary.sink}`,
+    `  rate     ${formatCount(summary.tokensPerSecond)} tokens/s, ${rate.toFixed(1)} documents/s`,
+    `  objects  ${formatCount(objects.listed)} listed` +
+      (summary.shard.count > 1
+        ? `, ${formatCount(objects.mine)} of shard ${summary.shard.index} of ${summary.shard.count}`
+        : '') +
+      (objects.skipped > 0 ? `, ${formatCount(objects.skipped)} skipped (${skipped.join(', ')})` : '') +
+      (objects.failed > 0 ? `, ${formatCount(objects.failed)} failed` : ''),
+  ];
+  const records = Object.entries(summary.recordsBy).map(([mapping, n]) => `${formatCount(n)} by ${mapping}`);
+  if (records.length > 0) lines.push(`  records  ${records.join('; ')}`);
+  if (summary.truncatedTokens > 0) {
+    lines.push(`  cut off  ${formatCount(summary.truncatedTokens)} tokens`);
+  }
+  if (summary.deadLetters !== null) lines.push(`  failures ${summary.deadLetters}`);
+  if (summary.status === 'stopped') lines.push('', afterwards(summary));
+  else if (vectors.written > 0 && !summary.sink.startsWith('jsonl:')) {
+    lines.push('', `next: ${invocation()} search "a question in your own words"${sinkFlag(summary)}`);
+  }
+  return lines;
+}
+
+function title({ status }: RunSummary): string {
+  return { complete: 'Done', partial: 'Done, with failures', stopped: 'Stopped', failed: 'Failed' }[status];
+}
+
+/** What is safe and what to type, for someone who is not in the mood to read. */
+function afterwards(summary: RunSummary): string {
+  const written = `${formatCount(summary.vectors.written)} vectors are written and stay.`;
+  return `${written} The same command takes it up again:\n  ${[invocation(), ...process.argv.slice(2)].map(quoted).join(' ')}`;
+}
+
+function sinkFlag({ sink }: RunSummary): string {
+  return sink === 'lancedb:./vectors' ? '' : ` --sink ${quoted(sink)}`;
+}
+
+/** How the program was called: by its name, or through npx where npm runs it. */
+function invocation(): string {
+  return process.env['npm_config_user_agent'] === undefined ? 'embatch' : 'npx embatch';
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+( embatch)?$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

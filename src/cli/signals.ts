@@ -1,0 +1,50 @@
+import type { Logger } from '../core/interfaces.js';
+
+/** From the first signal to the moment at which what is not acknowledged is given up. Ray kills after 3 s. */
+const DRAIN_MS = 2500;
+/** What is left for writing state and summary, before the process ends itself. */
+const LAST_WORDS_MS = 400;
+
+export interface StopSignals {
+  /** Fires at the first SIGINT or SIGTERM, with the signal's name as its reason. */
+  readonly stop: AbortSignal;
+  /** Fires when the time to drain is over, or at the second signal. */
+  readonly abandon: AbortSignal;
+  /** Takes the handlers away; call it when the work is done. */
+  dispose(): void;
+}
+
+/**
+ * Two stages instead of sudden death. Should a model call still run at the end, the process kills itself:
+ * leaving in any other way would abort in native code (docs/decisions/worker-lifetime.md).
+ */
+export function handleStopSignals(log: Logger): StopSignals {
+  const stop = new AbortController();
+  const abandon = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+
+  const giveUp = (): void => {
+    abandon.abort(new Error('stopped before this was acknowledged'));
+    timers.push(setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_WORDS_MS));
+  };
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (stop.signal.aborted) {
+      giveUp();
+      return;
+    }
+    log.info(`${name}: finishing what is under way, at most ${DRAIN_MS / 1000} s; once more ends at once`);
+    timers.push(setTimeout(giveUp, DRAIN_MS));
+    stop.abort(name);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    stop: stop.signal,
+    abandon: abandon.signal,
+    dispose() {
+      timers.forEach(clearTimeout);
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { EmbatchError } from '../core/errors.js';
+import { fingerprint } from '../core/recipe.js';
+import { grantedCpus } from '../embed/cpus.js';
+import { createPool, type WorkerPool } from '../embed/pool.js';
+import type { Task, TaskResult, WorkerSettings } from './bundle.js';
+import type { Embedding } from './embedding.js';
+
+export type EmbeddingPool = WorkerPool<Task, TaskResult>;
+
+const PROBE = 'The quick brown fox jumps over the lazy dog.';
+
+/** Starts the worker threads; the model is opened by their first task. */
+export function startPool(embedding: Embedding, workers: number | undefined, batchTokens: number): EmbeddingPool {
+  const settings: WorkerSettings = {
+    model: embedding.model,
+    batchTokens,
+    chunker: embedding.chunker,
+    fields: embedding.fields,
+    fingerprint: fingerprint(embedding.recipe),
+  };
+  return createPool<Task, TaskResult, WorkerSettings>({
+    file: new URL('./worker.js', import.meta.url),
+    settings,
+    workers: workers ?? grantedCpus(),
+  });
+}
+
+/**
+ * Opens the model in every worker and embeds a sentence, so that a model that cannot work is found before
+ * anything is written. Errors: MODEL, USAGE (chunk options that leave no room for text).
+ */
+export async function warmUp(pool: EmbeddingPool): Promise<void> {
+  const probes = Array.from({ length: pool.workers }, () => embedTexts(pool, [PROBE], ''));
+  for (const result of await Promise.allSettled(probes)) {
+    if (result.status === 'rejected') throw result.reason;
+    const [vector] = result.value;
+    if (vector?.every(Number.isFinite) !== true) {
+      throw new EmbatchError('MODEL', 'the model gives vectors that are not finite, even for a plain sentence.');
+    }
+  }
+  Atomics.store(pool.control.tokens, 0, 0n);
+}
+
+/** One vector of [dimensions] per text; longer texts are truncated as the model's authors do. */
+export async function embedTexts(
+  pool: EmbeddingPool,
+  texts: readonly string[],
+  prompt: string,
+): Promise<Float32Array[]> {
+  const result = await pool.run({ kind: 'texts', texts, prompt });
+  if (result.kind !== 'texts') throw new EmbatchError('BUG', 'a worker answered texts with something else');
+  const { vectors, dimensions } = result;
+  return texts.map((_, index) => vectors.slice(index * dimensions, (index + 1) * dimensions));
+}

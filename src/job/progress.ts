@@ -1,0 +1,37 @@
+import type { EmbeddingPool } from './engine.js';
+import type { RowWriter } from './row-writer.js';
+import type { Tally } from './tally.js';
+
+/** How far a shard is, at this moment. */
+export interface Progress {
+  readonly seconds: number;
+  readonly listed: number;
+  readonly mine: number;
+  /** Objects whose fate is known. */
+  readonly settled: number;
+  readonly failed: number;
+  readonly bytesRead: number;
+  /** Tokens embedded, counted batch by batch. */
+  readonly tokens: number;
+  readonly written: number;
+  /** What holds the rest back: the source has nothing to embed, the model is busy, the sink does not take more. */
+  readonly waitingOn: 'source' | 'model' | 'sink';
+}
+
+export function createProgress(tally: Tally, pool: EmbeddingPool, writer: RowWriter): () => Progress {
+  const started = performance.now();
+  return () => {
+    const { objects, vectors, bytesRead } = tally;
+    return {
+      seconds: (performance.now() - started) / 1000,
+      listed: objects.listed,
+      mine: objects.mine,
+      settled: objects.unchanged + objects.embedded + objects.skipped + objects.failed,
+      failed: objects.failed,
+      bytesRead,
+      tokens: Number(Atomics.load(pool.control.tokens, 0)),
+      written: vectors.written,
+      waitingOn: writer.blocked ? 'sink' : pool.pending < pool.workers ? 'source' : 'model',
+    };
+  };
+}

@@ -1,0 +1,316 @@
+import { hostname } from 'node:os';
+import { describeError, EmbatchError, isEmbatchError } from '../core/errors.js';
+import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
+import type { IndexInfo, Logger, Sink, Source, StateStore } from '../core/interfaces.js';
+import type { Options } from '../core/options.js';
+import { newIndexInfo } from '../core/recipe.js';
+import { createDeadLetters } from '../ledger/dead-letters.js';
+import { defaultStateUri } from '../ledger/default-state.js';
+import { startHeartbeat } from '../ledger/heartbeat.js';
+import { acquireLease, otherWriters, type Lease } from '../ledger/lease.js';
+import { openState } from '../ledger/open-state.js';
+import { writeSummary } from '../ledger/summary.js';
+import { detectRank, type Rank } from '../shard/rank.js';
+import { openSource } from '../source/open-source.js';
+import { resolveEmbedding, type Embedding } from './embedding.js';
+import { startPool, warmUp, type EmbeddingPool } from './engine.js';
+import { runPipeline } from './pipeline.js';
+import { createProgress, type Progress } from './progress.js';
+import { createSink } from './registry.js';
+import { createRowWriter, type RowWriter } from './row-writer.js';
+import { newRunId } from './run-id.js';
+import { countsOf, type RunStatus, type RunSummary } from './summary.js';
+import { newTally, type Tally } from './tally.js';
+
+export interface RunContext {
+  readonly log: Logger;
+  /** Fires for SIGINT or SIGTERM: end the listing, finish what is under way, write it. */
+  readonly stop: AbortSignal;
+  /** Fires when the time for that is over: give up what is not acknowledged. */
+  readonly abandon: AbortSignal;
+  /** Called once work begins; the returned function when it ends. */
+  readonly onProgress?: (progress: () => Progress) => () => void;
+}
+
+/** What is known of the run so far: on a failure, the summary says what there is. */
+interface Known {
+  rank: Rank;
+  fingerprint: string | null;
+  sink: string;
+  state: StateStore | undefined;
+  deadLetters: string | null;
+}
+
+/** Runs one shard to its end. Does not throw: every way to end is a summary with its exit code. */
+export async function runJob(options: Options, context: RunContext): Promise<RunSummary> {
+  const started = performance.now();
+  const run = newRunId();
+  const tally = newTally();
+  const known: Known = {
+    rank: { index: 0, count: 1, from: 'default' },
+    fingerprint: null,
+    sink: options.sink,
+    state: undefined,
+    deadLetters: null,
+  };
+  const closers: (() => Promise<void>)[] = [];
+  let failure: unknown;
+  try {
+    await runShard({ run, options, context, tally, known, closers });
+  } catch (error) {
+    failure = error;
+    context.log.debug('the run failed', { stack: error instanceof Error ? error.stack : String(error) });
+  }
+  // In reverse, and all of them: one that fails must not keep the others open.
+  for (const close of closers.reverse()) {
+    await close().catch((error: unknown) => {
+      context.log.warn(`closing: ${describeError(error)}`);
+      failure ??= error;
+    });
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const summary = summarise({ run, options, context, tally, known, failure, seconds });
+  await storeSummary(summary, known, context.log);
+  return summary;
+}
+
+interface ShardRun {
+  readonly run: string;
+  readonly options: Options;
+  readonly context: RunContext;
+  readonly tally: Tally;
+  readonly known: Known;
+  readonly closers: (() => Promise<void>)[];
+}
+
+async function runShard(shardRun: ShardRun): Promise<void> {
+  const { run, options, context, tally, known, closers } = shardRun;
+  const { log } = context;
+  const sourceUri = requireSource(options);
+  const rank = await detectRank(process.env, options);
+  known.rank = rank;
+  if (rank.from !== 'flag' && rank.from !== 'default') {
+    log.info(`shard ${rank.index} of ${rank.count}, from ${rank.from}`);
+  }
+  if (options.recreate && rank.count > 1) {
+    throw new EmbatchError(
+      'USAGE',
+      `--recreate with ${rank.count} shards would drop what other shards have written. Drop the index first, or ` +
+        'run once with --recreate --limit 1 and without shards; then start the shards.',
+    );
+  }
+  const sinkContext = { log, run, shard: { index: rank.index, count: rank.count } };
+  const sink = await createSink(options.sink, options, sinkContext);
+  closers.push(() => sink.close());
+  known.sink = sink.uri;
+
+  const embedding = await resolveEmbedding(options);
+  if (!embedding.model.batchInvariant) {
+    log.warn(
+      `${embedding.model.graph} quantises over whole batches: a text's vector depends on the texts it is batched with.`,
+    );
+  }
+  const pool = startPool(embedding, options.workers, options.batchTokens);
+  closers.push(() => pool.close());
+  const source = await openSource(sourceUri, {
+    anonymous: options.anonymous,
+    sourceId: options.sourceId,
+    followLinks: options.followLinks,
+    hidden: options.hidden,
+    include: options.include,
+    exclude: options.exclude,
+    limit: options.limit,
+    leaveOut: localFolders(options, sink),
+    log,
+  });
+  closers.push(() => source.close());
+
+  const stateUri = options.state ?? defaultStateUri(options.sink, source.uri);
+  const state = await openState(stateUri);
+  closers.push(() => state.close());
+  await warmUp(pool);
+  const lease = await takeLease(sink, shardRun, rank);
+  if (options.state === undefined && rank.count > 1 && sink.leaseUri === undefined) {
+    log.warn(
+      `shard ${rank.index} of ${rank.count} keeps its state in ${state.uri}, which the others may not see: ` +
+        'give all shards one --state (a shared folder or s3://…) to follow the whole job.',
+    );
+  }
+  const index = await prepareIndex(sink, embedding, options, context);
+  known.fingerprint = index.fingerprint;
+  known.state = state;
+  const deadLetters = createDeadLetters(state, run, { index: rank.index, count: rank.count });
+  closers.push(() => deadLetters.close());
+
+  const abandon = lease === undefined ? context.abandon : AbortSignal.any([context.abandon, lease.lost]);
+  const stop = lease === undefined ? context.stop : AbortSignal.any([context.stop, lease.lost]);
+  stop.addEventListener(
+    'abort',
+    () => {
+      pool.cancel();
+    },
+    { once: true },
+  );
+  const writer = createRowWriter(sink, { signal: abandon });
+  await reported({ shardRun, state, pool, writer, rank }, () =>
+    runPipeline({
+      source,
+      sink,
+      pool,
+      writer,
+      shard: rank,
+      maxDocumentBytes: options.maxDocumentBytes,
+      deadLetters,
+      tally,
+      log,
+      stop,
+    }),
+  );
+  if (tally.deadLetters > 0) known.deadLetters = deadLetters.uri;
+  lease?.lost.throwIfAborted();
+  if (stop.aborted) return;
+  await finish({ sink, source, lease, shardRun, rank });
+}
+
+function requireSource(options: Options): string {
+  if (options.source !== undefined) return options.source;
+  throw new EmbatchError(
+    'USAGE',
+    'there is nothing to read: name a folder or s3://bucket/prefix, such as `embatch run ./docs`.',
+  );
+}
+
+/** Folders of our own that a source must not read: `embatch run .` with everything below it. */
+function localFolders(options: Options, sink: Sink): string[] {
+  const sinkFolder = /^(?:lancedb|jsonl):(.*)$/.exec(options.sink)?.[1];
+  return [sinkFolder, sink.leaseUri, options.state].filter(
+    (folder): folder is string => folder !== undefined && !/^[a-z0-9+]+:\/\//.test(folder),
+  );
+}
+
+/** How long a killed writer keeps others out; its own lease is renewed three times in that time. */
+const LEASE_TTL_MS = 30_000;
+
+async function takeLease(sink: Sink, { run, context, closers }: ShardRun, rank: Rank): Promise<Lease | undefined> {
+  if (sink.leaseUri === undefined) return undefined;
+  const store = await openState(sink.leaseUri);
+  closers.push(() => store.close());
+  const lease = await acquireLease(
+    store,
+    { shard: rank.index, shards: rank.count, run, owner: `${hostname()}/${process.pid}`, ttlMs: LEASE_TTL_MS },
+    { signal: context.stop, log: context.log },
+  );
+  closers.push(() => lease.release());
+  return lease;
+}
+
+async function prepareIndex(
+  sink: Sink,
+  embedding: Embedding,
+  options: Options,
+  context: RunContext,
+): Promise<IndexInfo> {
+  const wanted = newIndexInfo(embedding.recipe, embedding.model.dimensions);
+  const index = await sink.prepare(wanted, { signal: context.abandon, recreate: options.recreate });
+  if (index.fingerprint !== wanted.fingerprint) {
+    context.log.warn(
+      `${sink.uri} was built with other chunk options: the documents of this run are cut in the new way, the ` +
+        'rest stays as it is. --recreate builds all of it anew.',
+    );
+  }
+  return wanted;
+}
+
+interface Reported {
+  readonly shardRun: ShardRun;
+  readonly state: StateStore;
+  readonly pool: EmbeddingPool;
+  readonly writer: RowWriter;
+  readonly rank: Rank;
+}
+
+/** Does the work while heartbeat and progress tell of it. */
+async function reported({ shardRun, state, pool, writer, rank }: Reported, work: () => Promise<void>): Promise<void> {
+  const { run, tally, context } = shardRun;
+  const progress = createProgress(tally, pool, writer);
+  const shard = { index: rank.index, count: rank.count };
+  const heartbeat = startHeartbeat(state, shard, () => ({ run, ...progress() }), { log: context.log });
+  const endProgress = context.onProgress?.(progress);
+  try {
+    await work();
+  } finally {
+    endProgress?.();
+    await heartbeat.stop();
+  }
+}
+
+interface Finished {
+  readonly sink: Sink;
+  readonly source: Source;
+  readonly lease: Lease | undefined;
+  readonly shardRun: ShardRun;
+  readonly rank: Rank;
+}
+
+async function finish({ sink, source, lease, shardRun, rank }: Finished): Promise<void> {
+  const { tally, context } = shardRun;
+  const { unreadable, objects } = tally;
+  if (unreadable.count > 0 && unreadable.count === objects.mine - objects.skipped) {
+    throw new EmbatchError(
+      'SOURCE',
+      `none of the ${unreadable.count} objects of ${source.uri} could be read; the first: ${unreadable.firstReason}`,
+    );
+  }
+  if (objects.listed === 0) {
+    context.log.warn(`${source.uri} has no keys, or the filters leave none: there was nothing to do.`);
+  }
+  const lastWriter = lease === undefined ? rank.count === 1 : !(await otherWriters(lease));
+  await sink.finish({ signal: context.abandon, lastWriter });
+}
+
+interface Ending {
+  readonly run: string;
+  readonly options: Options;
+  readonly context: RunContext;
+  readonly tally: Tally;
+  readonly known: Known;
+  readonly failure: unknown;
+  readonly seconds: number;
+}
+
+function summarise({ run, options, context, tally, known, failure, seconds }: Ending): RunSummary {
+  const [status, exitCode] = ending(failure, tally, context.stop);
+  const failed = status === 'failed';
+  return {
+    run,
+    status,
+    exitCode,
+    shard: { index: known.rank.index, count: known.rank.count, from: known.rank.from },
+    ...countsOf(tally, seconds),
+    fingerprint: known.fingerprint,
+    source: options.source ?? '',
+    sink: known.sink,
+    state: known.state?.uri ?? null,
+    deadLetters: known.deadLetters,
+    ...(failed
+      ? { error: { code: isEmbatchError(failure) ? failure.code : 'BUG', message: describeError(failure) } }
+      : {}),
+  };
+}
+
+function ending(failure: unknown, tally: Tally, stop: AbortSignal): [RunStatus, number] {
+  // What was given up because of the stop is no failure; a sink that broke meanwhile is.
+  if (stop.aborted && (failure === undefined || !isEmbatchError(failure))) {
+    return ['stopped', stop.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated];
+  }
+  if (failure !== undefined) return ['failed', exitCodeOf(failure)];
+  return tally.objects.failed > 0 ? ['partial', exitCodes.deadLetters] : ['complete', exitCodes.ok];
+}
+
+async function storeSummary(summary: RunSummary, known: Known, log: Logger): Promise<void> {
+  if (known.state === undefined) return;
+  const shard = { index: summary.shard.index, count: summary.shard.count };
+  await writeSummary(known.state, shard, summary).catch((error: unknown) => {
+    log.warn(`the summary could not be stored: ${describeError(error)}`);
+  });
+}

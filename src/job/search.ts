@@ -1,0 +1,54 @@
+import type { Hit, IndexInfo, Logger } from '../core/interfaces.js';
+import type { Options } from '../core/options.js';
+import { assertSameSpace, newIndexInfo } from '../core/recipe.js';
+import { recipeSpace } from '../embed/model.js';
+import { ask, requireIndex } from '../search/query.js';
+import { resolveEmbedding } from './embedding.js';
+import { embedTexts, startPool } from './engine.js';
+import { createSink } from './registry.js';
+import { newRunId } from './run-id.js';
+
+export interface SearchResult {
+  readonly question: string;
+  readonly sink: string;
+  readonly model: string;
+  readonly hits: readonly Hit[];
+}
+
+/**
+ * Asks an index as it was built: its recipe names the model, and a model that differs in anything that decides a
+ * vector is refused. Errors: USAGE, MODEL, SINK.
+ */
+export async function searchIndex(question: string, options: Options, log: Logger): Promise<SearchResult> {
+  const sink = await createSink(options.sink, options, { log, run: newRunId(), shard: { index: 0, count: 1 } });
+  try {
+    const index = await requireIndex(sink);
+    const embedding = await resolveEmbedding({ ...options, model: modelOf(index, options) });
+    const { model } = embedding;
+    // Only the space must agree: how the documents were cut does not concern a question.
+    const recipe = { space: recipeSpace(model), text: index.recipe.text };
+    assertSameSpace(index, newIndexInfo(recipe, model.dimensions), sink.uri);
+    const pool = startPool(embedding, 1, options.batchTokens);
+    try {
+      const hits = await ask(sink, question, options.k, {
+        index,
+        embed: async (text) => {
+          const [vector] = await embedTexts(pool, [text], model.queryPrompt);
+          return vector ?? new Float32Array();
+        },
+      });
+      return { question, sink: sink.uri, model: model.id, hits };
+    } finally {
+      await pool.close();
+    }
+  } finally {
+    await sink.close();
+  }
+}
+
+/** The model that the index was built with, unless one is named: a folder cannot be found by its name alone. */
+function modelOf(index: IndexInfo, options: Options): string {
+  const built = index.recipe.space['model'];
+  const named = options.model;
+  return named === defaultModel && typeof built === 'string' && isBundled(built) ? built : named;
+}
