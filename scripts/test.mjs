@@ -39,9 +39,10 @@ function chosenFiles(names) {
   });
 }
 
+const tolerated = process.env.EMBATCH_TEST_SKIP_SERVICES === '1';
+
 /** Loud, because a green run in which half was left out reads like a green run. */
 function announceMissing(missing) {
-  const tolerated = process.env.EMBATCH_TEST_SKIP_SERVICES === '1';
   const line = '='.repeat(100);
   console.error(`\n${line}\nSERVERS THAT TESTS NEED ARE MISSING:`);
   for (const message of missing) console.error(`  - ${message}`);
@@ -76,6 +77,11 @@ async function main() {
   try {
     stopped.signal.throwIfAborted();
     if (servers.missing.length > 0) announceMissing(servers.missing);
+    if (servers.missing.length > 0 && !tolerated) {
+      throw new ScriptError(
+        'no test was run; EMBATCH_TEST_SKIP_SERVICES=1 runs those that need no such server',
+      );
+    }
     const concurrency = Math.max(2, Math.min(4, os.availableParallelism()));
     const defaults = [`--test-concurrency=${String(concurrency)}`, `--test-timeout=${String(hangMs)}`];
     const listed = files.map((file) => path.relative(root, file));
@@ -90,6 +96,7 @@ async function main() {
   } finally {
     await servers.stop();
   }
+  if (servers.missing.length > 0) announceMissing(servers.missing);
   if (code !== 0) for (const log of servers.logs) console.error(`server log: ${log}`);
   stopped.signal.throwIfAborted();
   return code;

@@ -38,11 +38,13 @@ async function obtain(name, signal) {
   const address = process.env[given];
   const server = address ? asGiven(address.replace(/\/+$/, '')) : await start(name, title, settings, signal);
   try {
-    const description = await kinds[name].describe(server.url).catch((error) => {
+    const found = await kinds[name].describe(server.url).catch((error) => {
       throw new ScriptError(`${title}: no answer at ${server.url}: ${error.cause?.message ?? error.message}`);
     });
     const started = address ? `given by ${given}` : `started from ${server.from}, log in ${server.log}`;
-    console.log(`services: ${title}: ${description} at ${new URL(server.url).origin}, ${started}`);
+    console.log(
+      `services: ${title}: ${server.product ?? found} at ${new URL(server.url).origin}, ${started}`,
+    );
   } catch (error) {
     await server.stop();
     throw error;
@@ -72,7 +74,7 @@ async function start(name, title, settings, signal) {
   for (const [from, way] of ways) {
     try {
       if (typeof way === 'string') throw new ScriptError(way);
-      return { from, ...(await way({ name, settings, signal })) };
+      return { from, ...(await way({ name: kebab(name), settings, signal })) };
     } catch (error) {
       if (!(error instanceof ScriptError)) throw error;
       reasons.push(`${from}: ${error.message}`);
@@ -84,3 +86,5 @@ async function start(name, title, settings, signal) {
     `${title} cannot be started; set ${services[name].given}, or mend one of: ${reasons.join('; ')}`,
   );
 }
+
+const kebab = (name) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -8,7 +8,10 @@ import { startContainer } from './docker.mjs';
 import { freePort, startServer } from './server.mjs';
 import { versions } from './settings.mjs';
 
-const program = at('scripts/services/moto.py');
+const program = at('scripts/services/serve-moto.py');
+
+/** It does not tell its version itself. */
+const product = `moto ${versions.moto}`;
 
 const isReady = async (url) => (await fetch(url)).status < 500;
 
@@ -19,8 +22,8 @@ export async function describe(url) {
 }
 
 /** @param {{ name: string, signal: AbortSignal }} options */
-export function fromDocker({ name, signal }) {
-  return startContainer({
+export async function fromDocker({ name, signal }) {
+  const server = await startContainer({
     name,
     image: `motoserver/moto:${versions.moto}`,
     port: 5000,
@@ -30,13 +33,14 @@ export function fromDocker({ name, signal }) {
     isReady,
     signal,
   });
+  return { ...server, product };
 }
 
 /** @param {{ name: string, signal: AbortSignal }} options */
 export async function fromPackages({ name, signal }) {
   const folder = await buildOnce(`s3-moto-${versions.moto}`, 'ready', buildEnvironment);
   const port = await freePort();
-  return startServer({
+  const server = await startServer({
     name,
     url: `http://127.0.0.1:${String(port)}`,
     command: pythonOf(folder),
@@ -45,6 +49,7 @@ export async function fromPackages({ name, signal }) {
     patienceMs: 60_000,
     signal,
   });
+  return { ...server, product };
 }
 
 const pythonOf = (folder) =>
