@@ -1,0 +1,116 @@
+import type { Heading } from '../core/interfaces.js';
+import { penalties } from './piece.js';
+import type { Piece } from './piece.js';
+import { isSpace, splitsPair, trimRange } from './text.js';
+
+/**
+ * Characters (UTF-16 code units) given to the sentence segmenter at once: it takes quadratic time on Node 20
+ * (https://crbug.com/326176949).
+ */
+const SLICE_CHARS = 4096;
+
+const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
+
+const LINE_BREAK = /\r\n|[\n\r\u0085\u2028\u2029]/g;
+/** Form feeds and paragraph separators end a paragraph by themselves. */
+const PARAGRAPH_BREAK = /[\f\u2029]/;
+const LOWER_CASE = /^\p{Ll}/u;
+
+/** The sentences and lines of a text, in order. Headings ascend by their start. */
+export function* cutPieces(text: string, headings: readonly Heading[]): Generator<Piece> {
+  let lastEnd = 0;
+  let first = true;
+  let nextHeading = 0;
+  let headingEnd = -1;
+  let follows = false;
+
+  for (const { start, end, forced } of ranges(text, headings)) {
+    let penalty = boundaryPenalty(text, lastEnd, start, forced);
+    let section = false;
+    if (start < headingEnd || follows) {
+      follows = start < headingEnd;
+      penalty = penalties.afterHeading;
+    }
+    for (
+      let heading = headings[nextHeading];
+      heading && heading.start <= start;
+      heading = headings[++nextHeading]
+    ) {
+      const own = penalties.heading + (heading.level - 1) * penalties.headingLevel;
+      // A heading right below another one is what that one heads.
+      penalty =
+        penalty >= penalties.afterHeading
+          ? penalties.afterHeading + own
+          : section
+            ? Math.min(penalty, own)
+            : own;
+      section = true;
+      headingEnd = endOfHeading(text, start, heading.text);
+      follows = true;
+    }
+    if (first) penalty = 0;
+    first = false;
+    yield { start, end, penalty, section };
+    lastEnd = end;
+  }
+}
+
+/** The end of the line on which a heading begins. */
+function endOfHeading(text: string, start: number, heading: string): number {
+  // Text that came without line breaks must not be heading to its end.
+  const longest = start + 2 * heading.length + 80;
+  const end = text.slice(start, longest).search(/[\n\r\u0085\u2028\u2029]/);
+  return end === -1 ? Math.min(text.length, start + heading.length) : start + end;
+}
+
+function boundaryPenalty(text: string, lastEnd: number, start: number, forced: boolean): number {
+  if (start > lastEnd) {
+    const gap = text.slice(lastEnd, start);
+    const breaks = gap.match(LINE_BREAK)?.length ?? 0;
+    if (breaks > 1 || PARAGRAPH_BREAK.test(gap)) return penalties.paragraph;
+    if (forced && breaks === 0) return penalties.word;
+    return LOWER_CASE.test(text.slice(start, start + 2)) ? penalties.line : penalties.sentence;
+  }
+  return forced ? penalties.character : penalties.sentence;
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+  /** The slice ended here, not a sentence. */
+  readonly forced: boolean;
+}
+
+function* ranges(text: string, headings: readonly Heading[]): Generator<Range> {
+  let heading = 0;
+  let forced = false;
+  for (let position = 0; position < text.length;) {
+    while ((headings[heading]?.start ?? Infinity) <= position) heading++;
+    const sectionEnd = Math.min(headings[heading]?.start ?? text.length, text.length);
+    const whole = sectionEnd - position <= SLICE_CHARS;
+    const sliceEnd = whole ? sectionEnd : sliceEndBefore(text, position, position + SLICE_CHARS);
+    const segments = [...sentences.segment(text.slice(position, sliceEnd))];
+    // What the slice cut in two is segmented again with what follows.
+    const open = !whole && !isLineEnd(text, sliceEnd) && segments.length > 1;
+    if (open) segments.pop();
+    for (const { index, segment } of segments) {
+      const range = trimRange(text, position + index, position + index + segment.length);
+      if (range.start === range.end) continue;
+      yield { ...range, forced };
+      forced = false;
+    }
+    const last = segments.at(-1);
+    forced = !whole && !open && !isLineEnd(text, sliceEnd);
+    position += (last?.index ?? 0) + (last?.segment.length ?? 0);
+  }
+}
+
+const isLineEnd = (text: string, position: number): boolean => text.charAt(position - 1) === '\n';
+
+/** Behind the last line break of a slice, else behind its last white space, else between two code points. */
+function sliceEndBefore(text: string, start: number, end: number): number {
+  const line = text.lastIndexOf('\n', end - 1);
+  if (line > start) return line + 1;
+  for (let at = end; at > start + SLICE_CHARS / 2; at--) if (isSpace(text, at - 1)) return at;
+  return splitsPair(text, end) ? end - 1 : end;
+}
