@@ -5,11 +5,14 @@ import { indexHeadings } from './headings.js';
 import { MAX_CHARS_PER_TOKEN, beginning, countEach } from './measure.js';
 import { checkOptions } from './options.js';
 import type { ChunkerOptions } from './options.js';
+
 import { cutDocument } from './recursive.js';
 import { parseTemplate } from './template.js';
 import type { Template } from './template.js';
 import { codePointCounter, trimRange } from './text.js';
 import { truncateIds } from './truncate.js';
+
+export type { ChunkerOptions } from './options.js';
 
 /** Up to this length (UTF-16 code units of input) a document is tokenised whole first: most that short fit. */
 const WHOLE_CHARS_PER_TOKEN = 6;

@@ -14,7 +14,10 @@ const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
 const LINE_BREAK = /\r\n|[\n\r\u0085\u2028\u2029]/g;
 /** Form feeds and paragraph separators end a paragraph by themselves. */
 const PARAGRAPH_BREAK = /[\f\u2029]/;
-const LOWER_CASE = /^\p{Ll}/u;
+const SENTENCE_END = /[.!?:;\u2026\u3002\uff01\uff1f][\p{P}\p{S}]*$/u;
+const LIST_ITEM = /^(?:[-*+\u2022|>#]|\p{N}+[.)])\s/u;
+/** How much of a text is looked at for what it begins or ends with. */
+const GLANCE_CHARS = 12;
 
 /** The sentences and lines of a text, in order. Headings ascend by their start. */
 export function* cutPieces(text: string, headings: readonly Heading[]): Generator<Piece> {
@@ -69,9 +72,17 @@ function boundaryPenalty(text: string, lastEnd: number, start: number, forced: b
     const breaks = gap.match(LINE_BREAK)?.length ?? 0;
     if (breaks > 1 || PARAGRAPH_BREAK.test(gap)) return penalties.paragraph;
     if (forced && breaks === 0) return penalties.word;
-    return LOWER_CASE.test(text.slice(start, start + 2)) ? penalties.line : penalties.sentence;
+    return breaks === 0 || endsSentence(text, lastEnd, start) ? penalties.sentence : penalties.line;
   }
   return forced ? penalties.character : penalties.sentence;
+}
+
+/** Whether a line break stands between sentences or items, rather than within one. */
+function endsSentence(text: string, lastEnd: number, start: number): boolean {
+  return (
+    SENTENCE_END.test(text.slice(Math.max(0, lastEnd - GLANCE_CHARS), lastEnd)) ||
+    LIST_ITEM.test(text.slice(start, start + GLANCE_CHARS))
+  );
 }
 
 interface Range {

@@ -9,9 +9,10 @@ export function isSpace(text: string, position: number): boolean {
 
 /** The range without the white space at its edges; empty (start = end) where there is nothing else. */
 export function trimRange(text: string, start: number, end: number): { start: number; end: number } {
-  while (end > start && isSpace(text, end - 1)) end--;
-  while (start < end && isSpace(text, start)) start++;
-  return { start, end };
+  const range = { start, end };
+  while (range.end > start && isSpace(text, range.end - 1)) range.end--;
+  while (range.start < range.end && isSpace(text, range.start)) range.start++;
+  return range;
 }
 
 /** Whether `position` lies between the two halves of one code point. */
