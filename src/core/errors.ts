@@ -7,11 +7,11 @@ export const errorCodes = [
   'USAGE',
   /** The source cannot be listed or read: no such bucket, no credentials, host unreachable. */
   'SOURCE',
-  /** One object is gone, or changed while it was being read. Concerns that object only. */
+  /** One object is gone since it was listed. Concerns that object only. */
   'OBJECT_GONE',
   /** One object may not be read. Concerns that object only. */
   'OBJECT_DENIED',
-  /** One object could not be read after all retries. Concerns that object only. */
+  /** One object could not be read after all retries, or changed meanwhile. Concerns that object only. */
   'OBJECT_UNREADABLE',
   /** The model's files are missing, broken or not understood. */
   'MODEL',

@@ -26,7 +26,7 @@ export interface Logger {
 export interface SourceObject {
   /** Exactly as in the bucket; for folders the path relative to the root, with `/`. */
   readonly key: string;
-  /** Bytes as stored. */
+  /** Bytes as stored; -1 where the listing could not even tell that: opening the object says why. */
   readonly size: number;
   /** Changes whenever the content does: the ETag without quotes; for files size and modification time. */
   readonly version: string;

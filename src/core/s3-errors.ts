@@ -103,6 +103,7 @@ const kindsBySystemCode: Readonly<Record<string, S3FailureKind>> = {
   ENOTFOUND: 'unreachable',
   ECONNRESET: 'broken',
   EPIPE: 'broken',
+  ERR_STREAM_PREMATURE_CLOSE: 'broken',
   ETIMEDOUT: 'broken',
 };
 

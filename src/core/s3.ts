@@ -156,7 +156,7 @@ async function loadSecureContext(): Promise<SecureContext | undefined> {
       );
     }
   }
-  return loadedBundle?.context;
+  return loadedBundle.context;
 }
 
 async function readBundle(variable: string, path: string): Promise<string> {

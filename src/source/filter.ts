@@ -22,7 +22,7 @@ export interface GlobbedSource extends Source {
 
 export interface Filter {
   /** Whether the globs take this key of a source with this `globBase`. */
-  takes(key: string, globBase: string): boolean;
+  readonly takes: (key: string, globBase: string) => boolean;
   readonly limit: number | undefined;
 }
 
@@ -41,7 +41,9 @@ export function compileFilter({ include = [], exclude = [], limit }: FilterOptio
   return {
     limit,
     takes(key, globBase) {
-      const names = globBase !== '' && key.startsWith(globBase) ? [key, key.slice(globBase.length)] : [key];
+      const whole = withoutDotSegments(key);
+      const base = withoutDotSegments(globBase);
+      const names = base !== '' && whole.startsWith(base) ? [whole, whole.slice(base.length)] : [whole];
       return names.some(included) && !names.some(excluded);
     },
   };
@@ -86,6 +88,11 @@ export function namesHidden(include: readonly string[] = []): (name: string) => 
     );
   const matchers = segments.map((segment) => compile(segment, '--include'));
   return (name) => matchers.some((matches) => matches(name));
+}
+
+/** In an S3 key `.` and `..` are names like any other, but no glob of picomatch takes them. */
+function withoutDotSegments(key: string): string {
+  return key.replace(/(?<=^|\/)\.{1,2}(?=\/|$)/g, 'dots');
 }
 
 function anyOf(globs: readonly string[], option: string): (key: string) => boolean {

@@ -24,7 +24,7 @@ export async function createLocalSource(
   options: LocalSourceOptions,
 ): Promise<GlobbedSource> {
   const { root, file } = await locate(path);
-  for (const excluded of options.excludePaths ?? []) {
+  for (const excluded of options.leaveOut ?? []) {
     const real = await realPathOf(excluded);
     if (root === real || root.startsWith(real.endsWith(sep) ? real : real + sep)) {
       throw new EmbatchError(
@@ -99,7 +99,7 @@ async function openFile(path: string, listed: SourceObject, { signal }: Abortabl
   }
 }
 
-/** The bytes of the file, as many as it had when it was opened; OBJECT_GONE where it was changed meanwhile. */
+/** The bytes of the file, as many as it had when it was opened; OBJECT_UNREADABLE where it changes meanwhile. */
 function fileBody(
   handle: FileHandle,
   path: string,
@@ -139,7 +139,7 @@ function fileBody(
 
 function changed(path: string): EmbatchError {
   const message = `${printable(path)} changed while it was being read: run again.`;
-  return new EmbatchError('OBJECT_GONE', message, { retryable: true });
+  return new EmbatchError('OBJECT_UNREADABLE', message, { retryable: true });
 }
 
 const codes: Readonly<Record<string, ErrorCode>> = {

@@ -6,6 +6,7 @@ import { compareUtf8 } from '../core/bytes-order.js';
 import { EmbatchError, describeError, systemErrorCode } from '../core/errors.js';
 import type { Abortable, Logger, SourceObject } from '../core/interfaces.js';
 import { printable } from './printable.js';
+import { unknownObject } from './unknown-object.js';
 
 export interface WalkOptions {
   readonly followLinks?: boolean | undefined;
@@ -14,12 +15,9 @@ export interface WalkOptions {
   /** Hidden names that are taken all the same. */
   readonly named?: ((name: string) => boolean) | undefined;
   /** Folders and files left out in any case, as paths; they need not exist. */
-  readonly excludePaths?: readonly string[] | undefined;
+  readonly leaveOut?: readonly string[] | undefined;
   readonly log: Logger;
 }
-
-/** Stands for the version of what could not even be looked at; opening it says why. */
-export const UNKNOWN_VERSION = 'unknown';
 
 /** Files looked at together; the threads that do it are four by default. */
 const STATS_AT_ONCE = 32;
@@ -50,7 +48,7 @@ interface LeftOut {
 /**
  * The files below `root`, a real path, ascending by the UTF-8 bytes of their keys. Holds the entries of one folder
  * per level at a time. What cannot be read is warned of and yielded too, so that it is accounted for: a file
- * or (with `/` after its key) a folder, with {@link UNKNOWN_VERSION}; names that are not UTF-8 with `skip`. Error:
+ * or (with `/` after its key) a folder, as an {@link unknownObject}; names that are not UTF-8 with `skip`. Error:
  * SOURCE for the root, or where the system is out of files.
  */
 export async function* walk(
@@ -95,7 +93,7 @@ interface Walker {
 
 async function createWalker(options: WalkOptions): Promise<Walker> {
   const { log, followLinks = false, hidden = false, named = () => false } = options;
-  const excluded = new Set(await Promise.all((options.excludePaths ?? []).map(realPathOf)));
+  const excluded = new Set(await Promise.all((options.leaveOut ?? []).map(realPathOf)));
   const excludedParents = new Set([...excluded].map((path) => dirname(path)));
   const leftOut: LeftOut = { hidden: 0, links: 0, special: 0 };
 
@@ -148,7 +146,7 @@ async function createWalker(options: WalkOptions): Promise<Walker> {
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     if (code === 'EMFILE' || code === 'ENFILE') throw outOfFiles(error);
     log.warn(`Cannot read ${printable(key)}: ${describeError(error)}.`);
-    return [{ key, size: 0, version: UNKNOWN_VERSION, lastModified: new Date(0).toISOString() }];
+    return [unknownObject(key)];
   };
 
   return {
@@ -174,8 +172,7 @@ async function createWalker(options: WalkOptions): Promise<Walker> {
         log.warn(
           `Left out ${printable(key)}: its name is not valid UTF-8 (shown percent-encoded). Rename it.`,
         );
-        const lastModified = new Date(0).toISOString();
-        return [{ key, size: 0, version: UNKNOWN_VERSION, lastModified, skip: 'name not UTF-8' }];
+        return [{ ...unknownObject(key), skip: 'name not UTF-8' }];
       }
       try {
         return [describeFile(key, await stat(path, { bigint: true }))];

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { HeadObjectCommand, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { compareUtf8 } from '../core/bytes-order.js';
-import { describeError, EmbatchError } from '../core/errors.js';
-import type { Abortable, SourceObject } from '../core/interfaces.js';
+import { describeError, EmbatchError, isEmbatchError } from '../core/errors.js';
+import type { Abortable, OpenObject, SourceObject } from '../core/interfaces.js';
 import { parseS3Uri, type S3Location } from '../core/s3.js';
 import { explainS3Error } from '../core/s3-errors.js';
 import { mapConcurrent } from '../core/streams.js';
@@ -12,6 +12,7 @@ import { printable } from './printable.js';
 import { openBucket, type Bucket, type BucketOptions } from './s3-bucket.js';
 import { describeObject } from './s3-object.js';
 import { openS3Key, openS3Object } from './s3-read.js';
+import { isUnknown, unknownObject } from './unknown-object.js';
 
 /** A manifest is held in memory, keys and all. */
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
@@ -43,7 +44,7 @@ export async function createManifestSource(
     uri,
     globBase: location.prefix.slice(0, location.prefix.lastIndexOf('/') + 1),
     list: (listOptions) => mapConcurrent(keys, HEADS_AT_ONCE, (key) => head(bucket, key, listOptions)),
-    open: (object, openOptions) => openS3Object(bucket, object, openOptions),
+    open: (object, openOptions) => openNamed(bucket, object, openOptions),
     close() {
       bucket.close();
       return Promise.resolve();
@@ -118,6 +119,18 @@ function cannotReadManifest(manifest: string, error: unknown): EmbatchError {
   return new EmbatchError('SOURCE', message.replace(/\.?$/, '.'), { cause: error });
 }
 
+/** What a manifest names and nobody has ever seen is a fault of the manifest, not an object deleted meanwhile. */
+async function openNamed(bucket: Bucket, object: SourceObject, options?: Abortable): Promise<OpenObject> {
+  try {
+    return await openS3Object(bucket, object, options);
+  } catch (error) {
+    if (!isUnknown(object) || !isEmbatchError(error, 'OBJECT_GONE')) throw error;
+    const uri = printable(`s3://${bucket.name}/${object.key}`);
+    const message = `Cannot read ${uri}: the manifest names it, but there is no such object.`;
+    throw new EmbatchError('OBJECT_UNREADABLE', message, { cause: error });
+  }
+}
+
 async function head(bucket: Bucket, key: string, options: Abortable = {}): Promise<SourceObject> {
   let response: HeadObjectCommandOutput;
   try {
@@ -130,7 +143,7 @@ async function head(bucket: Bucket, key: string, options: Abortable = {}): Promi
     options.signal?.throwIfAborted();
     const { kind, reason, advice } = explainS3Error(error);
     if (kind === 'no-key' || kind === 'denied') {
-      return { key, size: 0, version: 'unknown', lastModified: new Date(0).toISOString() };
+      return unknownObject(key);
     }
     const message = `Cannot look up s3://${printable(`${bucket.name}/${key}`)}: ${reason}. ${advice}`;
     throw new EmbatchError('SOURCE', message.trimEnd(), { cause: error, details: { kind } });

@@ -21,7 +21,7 @@ export interface SourceOptions extends FilterOptions {
   /** Folders: names with a leading dot and `node_modules` are taken, too; single ones by naming them in `include`. */
   readonly hidden?: boolean | undefined;
   /** Folders: paths that are left out, such as those of sink and state; they need not exist. */
-  readonly excludePaths?: readonly string[] | undefined;
+  readonly leaveOut?: readonly string[] | undefined;
 }
 
 /**

@@ -140,7 +140,7 @@ async function get(
 
 const codes: Partial<Record<S3FailureKind, ErrorCode>> = {
   'no-key': 'OBJECT_GONE',
-  precondition: 'OBJECT_GONE',
+  precondition: 'OBJECT_UNREADABLE',
   denied: 'OBJECT_DENIED',
   archived: 'OBJECT_DENIED',
   server: 'OBJECT_UNREADABLE',
