@@ -6,7 +6,9 @@ import { createS3Client, parseS3Uri } from '../core/s3.js';
 export async function readJobFile(uri: string): Promise<Record<string, unknown>> {
   const { parse } = await import('yaml');
   const text = await readText(uri).catch((error: unknown) => {
-    throw new EmbatchError('USAGE', `the job file ${uri} cannot be read: ${describeError(error)}`, { cause: error });
+    throw new EmbatchError('USAGE', `the job file ${uri} cannot be read: ${describeError(error)}`, {
+      cause: error,
+    });
   });
   let content: unknown;
   try {
@@ -18,7 +20,10 @@ export async function readJobFile(uri: string): Promise<Record<string, unknown>>
   }
   if (content === null || content === undefined) return {};
   if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new EmbatchError('USAGE', `the job file ${uri} must be a list of options, such as \`source: ./docs\`.`);
+    throw new EmbatchError(
+      'USAGE',
+      `the job file ${uri} must be a list of options, such as \`source: ./docs\`.`,
+    );
   }
   return content as Record<string, unknown>;
 }

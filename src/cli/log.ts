@@ -10,17 +10,31 @@ export interface LogOptions {
 }
 
 /** Logs go to stderr at once, as text for people or as JSON lines for collectors; stdout is for results. */
-export function createLogger({ level, format, around = (write) => { write(); } }: LogOptions): Logger {
+export function createLogger({
+  level,
+  format,
+  around = (write) => {
+    write();
+  },
+}: LogOptions): Logger {
   const asText = format === 'text' || (format === 'auto' && process.stderr.isTTY);
   const pretty = asText
     ? PinoPretty({
         colorize: process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
         ignore: 'pid,hostname,time',
         singleLine: true,
-        destination: { write: (line: string) => { around(() => process.stderr.write(line)); } } as NodeJS.WritableStream,
+        destination: {
+          write: (line: string) => {
+            around(() => process.stderr.write(line));
+          },
+        } as NodeJS.WritableStream,
         sync: true,
       })
-    : { write: (line: string) => { around(() => process.stderr.write(line)); } };
+    : {
+        write: (line: string) => {
+          around(() => process.stderr.write(line));
+        },
+      };
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pretty);
   const at =
     (method: 'debug' | 'info' | 'warn' | 'error') =>

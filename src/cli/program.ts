@@ -52,7 +52,8 @@ export function createProgram(onExitCode: (code: number) => void): Command {
 
 function addOptions(command: Command, name: CommandName): Command {
   for (const [key, spec] of optionEntries) {
-    if (spec.commands.includes(name)) for (const option of commanderOptions(key, spec)) command.addOption(option);
+    if (spec.commands.includes(name))
+      for (const option of commanderOptions(key, spec)) command.addOption(option);
   }
   return command.helpOption('-h, --help', 'Print help.');
 }
@@ -68,7 +69,8 @@ function commanderOptions(name: string, spec: OptionSpec): Option[] {
     return [new Option(shown, text).helpGroup(`${spec.group}:`), new Option(hidden).hideHelp()];
   }
   const option = new Option(`${flag} ${spec.value}`, help).helpGroup(`${spec.group}:`);
-  if (spec.kind === 'list') option.argParser((value: string, given: string[] | undefined) => [...(given ?? []), value]);
+  if (spec.kind === 'list')
+    option.argParser((value: string, given: string[] | undefined) => [...(given ?? []), value]);
   return [option];
 }
 

@@ -46,7 +46,9 @@ function createRate(): (tokens: number) => number {
     samples.push({ at, tokens });
     while (samples.length > 2 && at - (samples[0]?.at ?? 0) > RATE_WINDOW_MS) samples.shift();
     const [oldest] = samples;
-    return oldest === undefined || at === oldest.at ? 0 : ((tokens - oldest.tokens) / (at - oldest.at)) * 1000;
+    return oldest === undefined || at === oldest.at
+      ? 0
+      : ((tokens - oldest.tokens) / (at - oldest.at)) * 1000;
   };
 }
 

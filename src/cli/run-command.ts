@@ -7,9 +7,15 @@ import { openSession } from './session.js';
 import { handleStopSignals } from './signals.js';
 
 /** `embatch run`: gives the exit code. */
-export async function runCommand(source: string | undefined, flags: Record<string, unknown>): Promise<number> {
+export async function runCommand(
+  source: string | undefined,
+  flags: Record<string, unknown>,
+): Promise<number> {
   if (source !== undefined && flags['source'] !== undefined && flags['source'] !== source) {
-    throw new EmbatchError('USAGE', `two sources are named: ${source} and --source ${String(flags['source'])}.`);
+    throw new EmbatchError(
+      'USAGE',
+      `two sources are named: ${source} and --source ${String(flags['source'])}.`,
+    );
   }
   const display = createProgressDisplay();
   const { options, origins, log } = await openSession(

@@ -34,7 +34,9 @@ function asText({ hits, sink }: SearchResult): string {
   return hits
     .map(({ score, text, metadata }, index) => {
       const { title, heading, key, source, record } = metadata;
-      const name = [title ?? key, heading === title ? undefined : heading].filter((part) => part !== undefined);
+      const name = [title ?? key, heading === title ? undefined : heading].filter(
+        (part) => part !== undefined,
+      );
       const place = record === undefined ? source : `${source} (record ${record})`;
       return `${index + 1}. ${name.join(' — ')}   ${score.toFixed(3)}\n   ${place}\n   ${snippet(text)}\n`;
     })

@@ -21,7 +21,11 @@ export async function openSession(
   const file = typeof config === 'string' ? await readJobFile(config) : undefined;
   const resolved = resolveOptions(command, { flags, environment: process.env, file });
   const { logLevel, logFormat } = resolved.options;
-  const log = createLogger({ level: logLevel, format: logFormat, ...(around === undefined ? {} : { around }) });
+  const log = createLogger({
+    level: logLevel,
+    format: logFormat,
+    ...(around === undefined ? {} : { around }),
+  });
   for (const name of unknownVariables(process.env)) {
     const near = closest(
       name,

@@ -222,7 +222,8 @@ export interface IndexInfo {
   readonly recipe: Recipe;
 }
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonValue =
+  null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** Everything that decides a vector's value (docs/design.md §5): two halves of plain JSON. */
 export interface Recipe {

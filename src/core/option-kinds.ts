@@ -4,7 +4,17 @@ import { parseDurationMs, parseSize } from './units.js';
 /** Commands that options belong to. */
 export type Command = 'run' | 'search';
 
-export const optionGroups = ['Job', 'Source', 'Documents', 'Chunks', 'Model', 'Sink', 'OpenSearch', 'Shard', 'Output'] as const;
+export const optionGroups = [
+  'Job',
+  'Source',
+  'Documents',
+  'Chunks',
+  'Model',
+  'Sink',
+  'OpenSearch',
+  'Shard',
+  'Output',
+] as const;
 
 export type OptionGroup = (typeof optionGroups)[number];
 
@@ -19,7 +29,10 @@ interface OptionText {
  * One option: the flag, the `EMBATCH_…` variable, the key of the job file, validation, help and documentation
  * all come from this.
  */
-export interface OptionSpec<Value = unknown, Default extends Value | undefined = Value | undefined> extends OptionText {
+export interface OptionSpec<
+  Value = unknown,
+  Default extends Value | undefined = Value | undefined,
+> extends OptionText {
   readonly kind: 'text' | 'list' | 'integer' | 'size' | 'duration' | 'choice' | 'flag';
   /** Placeholder in help: `<uri>`; empty for flags. */
   readonly value: string;
@@ -49,7 +62,9 @@ export function integer<Default extends number | undefined = undefined>(
 ): OptionSpec<number, Default> {
   const max = spec.max ?? Number.MAX_SAFE_INTEGER;
   const wanted =
-    spec.max === undefined ? `a whole number of at least ${spec.min}` : `a whole number from ${spec.min} to ${max}`;
+    spec.max === undefined
+      ? `a whole number of at least ${spec.min}`
+      : `a whole number from ${spec.min} to ${max}`;
   const schema = z.preprocess(
     (raw) => (typeof raw === 'string' && /^\s*-?\d+\s*$/.test(raw) ? Number(raw) : raw),
     z.int(wanted).min(spec.min, wanted).max(max, wanted),
@@ -78,7 +93,13 @@ export function duration<Default extends number | undefined = undefined>(
     (raw) => (typeof raw === 'string' ? parseDurationMs(raw) : raw),
     z.int(wanted).min(spec.min, wanted),
   );
-  return { ...spec, kind: 'duration', value: spec.value ?? '<duration>', schema, default: spec.default as Default };
+  return {
+    ...spec,
+    kind: 'duration',
+    value: spec.value ?? '<duration>',
+    schema,
+    default: spec.default as Default,
+  };
 }
 
 export function choice<const Name extends string>(

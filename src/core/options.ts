@@ -1,5 +1,15 @@
 import type { z } from 'zod';
-import { choice, duration, flag, integer, list, size, text, type Command, type OptionSpec } from './option-kinds.js';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  list,
+  size,
+  text,
+  type Command,
+  type OptionSpec,
+} from './option-kinds.js';
 
 const run: readonly Command[] = ['run'];
 const search: readonly Command[] = ['search'];
@@ -13,7 +23,8 @@ export const options = {
     group: 'Job',
     commands: both,
     value: '<file>',
-    describe: 'Job file in YAML or JSON with any of these options by their camelCase names; a path or s3://….',
+    describe:
+      'Job file in YAML or JSON with any of these options by their camelCase names; a path or s3://….',
   }),
   dryRun: flag({
     group: 'Job',
@@ -32,20 +43,23 @@ export const options = {
     commands: run,
     min: 1,
     max: 1024,
-    describe: 'Worker threads, each with its own copy of the model; by default the CPUs that are really granted.',
+    describe:
+      'Worker threads, each with its own copy of the model; by default the CPUs that are really granted.',
   }),
 
   source: text({
     group: 'Source',
     commands: run,
     value: '<uri>',
-    describe: 's3://bucket/prefix, a folder, or manifest:URI of a SageMaker manifest; also the positional argument.',
+    describe:
+      's3://bucket/prefix, a folder, or manifest:URI of a SageMaker manifest; also the positional argument.',
   }),
   sourceId: text({
     group: 'Source',
     commands: run,
     value: '<id>',
-    describe: 'Name of a folder source in ids and metadata, for folders that are mounted in different places.',
+    describe:
+      'Name of a folder source in ids and metadata, for folders that are mounted in different places.',
   }),
   include: list({
     group: 'Source',

@@ -59,7 +59,8 @@ const waysOn = 'Use another sink, the model it was built with, or --recreate to 
 export function parseIndexInfo(value: unknown): IndexInfo | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { indexId, dimensions, fingerprint: stored, recipe } = value as Partial<IndexInfo>;
-  if (typeof indexId !== 'string' || typeof dimensions !== 'number' || typeof stored !== 'string') return undefined;
+  if (typeof indexId !== 'string' || typeof dimensions !== 'number' || typeof stored !== 'string')
+    return undefined;
   if (typeof recipe?.space !== 'object' || typeof recipe.text !== 'object') return undefined;
   return { indexId, dimensions, fingerprint: stored, recipe };
 }

@@ -57,4 +57,5 @@ export function formatCount(value: number): string {
 }
 
 const pad = (value: number): string => String(value).padStart(2, '0');
-const trimmed = (value: number): string => (value < 100 ? String(Number(value.toFixed(1))) : value.toFixed(0));
+const trimmed = (value: number): string =>
+  value < 100 ? String(Number(value.toFixed(1))) : value.toFixed(0);

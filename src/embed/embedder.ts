@@ -23,7 +23,11 @@ const hiddenStateOutputs = ['last_hidden_state', 'token_embeddings'];
  * Opens the model in this thread: one session, one thread, no spinning. Model calls block the thread, so this
  * belongs into a worker. Error: MODEL.
  */
-export async function createEmbedder(model: Model, batchTokens: number, control?: WorkerControl): Promise<Embedder> {
+export async function createEmbedder(
+  model: Model,
+  batchTokens: number,
+  control?: WorkerControl,
+): Promise<Embedder> {
   const session = await openSession(model);
   const output = hiddenStateOutputs.find((name) => session.outputNames.includes(name));
   const unknown = session.inputNames.filter((name) => !knownInputs.includes(name));
@@ -35,7 +39,11 @@ export async function createEmbedder(model: Model, batchTokens: number, control?
     );
   }
 
-  const embedBatch = async (inputs: readonly Int32Array[], batch: readonly number[], vectors: Float32Array) => {
+  const embedBatch = async (
+    inputs: readonly Int32Array[],
+    batch: readonly number[],
+    vectors: Float32Array,
+  ) => {
     const rows = batch.map((index) => inputs[index] as Int32Array);
     const sequence = Math.max(...rows.map((row) => row.length));
     const hidden = await run(session, padded(rows, sequence), output, model);
@@ -54,7 +62,8 @@ export async function createEmbedder(model: Model, batchTokens: number, control?
         inputs.map((input) => input.length),
         batchTokens,
       )) {
-        if (control !== undefined && Atomics.load(control.cancelled, 0) === 1) throw new CancelledError('cancelled');
+        if (control !== undefined && Atomics.load(control.cancelled, 0) === 1)
+          throw new CancelledError('cancelled');
         await embedBatch(inputs, batch, vectors);
         if (control !== undefined) {
           const tokens = batch.reduce((sum, index) => sum + (inputs[index]?.length ?? 0), 0);
@@ -78,7 +87,9 @@ async function openSession(model: Model): Promise<InferenceSession> {
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     });
   } catch (error) {
-    throw new EmbatchError('MODEL', `${model.graph} cannot be opened: ${describeError(error)}`, { cause: error });
+    throw new EmbatchError('MODEL', `${model.graph} cannot be opened: ${describeError(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -104,7 +115,12 @@ function padded(rows: readonly Int32Array[], sequence: number): Padded {
   return { ids, mask, shape: [rows.length, sequence] };
 }
 
-async function run(session: InferenceSession, batch: Padded, output: string, model: Model): Promise<Float32Array> {
+async function run(
+  session: InferenceSession,
+  batch: Padded,
+  output: string,
+  model: Model,
+): Promise<Float32Array> {
   const shape = [...batch.shape];
   const feeds: Record<string, Tensor> = {
     input_ids: new Tensor('int64', batch.ids, shape),

@@ -42,7 +42,7 @@ export async function findGraph(folder: string): Promise<string> {
     candidates.length === 0
       ? `${folder} holds no ONNX file, neither in onnx/ nor at its root.`
       : `${folder} holds several ONNX files and none of the names ${graphNames.join(', ')}: ` +
-        candidates.map((file) => basename(file)).join(', '),
+          candidates.map((file) => basename(file)).join(', '),
   );
 }
 

@@ -138,7 +138,9 @@ async function readPrompts(folder: string): Promise<{ documentPrompt: string; qu
   const config = await readJson(folder, 'config_sentence_transformers.json', { optional: true });
   const prompts = (config['prompts'] ?? {}) as Record<string, unknown>;
   const named = (names: readonly unknown[]): string => {
-    const name = names.find((candidate) => typeof candidate === 'string' && typeof prompts[candidate] === 'string');
+    const name = names.find(
+      (candidate) => typeof candidate === 'string' && typeof prompts[candidate] === 'string',
+    );
     return name === undefined ? '' : (prompts[name as string] as string);
   };
   const fallback = config['default_prompt_name'];

@@ -42,7 +42,10 @@ export async function readModules(folder: string): Promise<Modules> {
     }
   }
   if (pooling === undefined) {
-    throw new EmbatchError('MODEL', `${join(folder, 'modules.json')} has no Pooling module, so there is no vector.`);
+    throw new EmbatchError(
+      'MODEL',
+      `${join(folder, 'modules.json')} has no Pooling module, so there is no vector.`,
+    );
   }
   return { pooling, normalize, files };
 }
@@ -71,7 +74,10 @@ const legacyFlags: Readonly<Record<PoolingMode, string>> = {
 
 function parsePooling(config: Record<string, unknown>, file: string): readonly PoolingMode[] {
   if (config['include_prompt'] === false) {
-    throw new EmbatchError('MODEL', `${file} leaves the prompt out of pooling, which this version cannot do.`);
+    throw new EmbatchError(
+      'MODEL',
+      `${file} leaves the prompt out of pooling, which this version cannot do.`,
+    );
   }
   const named = config['pooling_mode'];
   if (named === undefined) {

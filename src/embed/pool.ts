@@ -5,7 +5,12 @@ import { EmbatchError, describeError, type ErrorCode } from '../core/errors.js';
 export type WorkerAnswer<Out> =
   | { readonly ok: true; readonly value: Out }
   | { readonly ok: false; readonly code: 'CANCELLED' }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly stack: string | undefined };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly stack: string | undefined;
+    };
 
 /** Work that was given up between two batches because the pool was cancelled. */
 export class CancelledError extends Error {

@@ -1,5 +1,12 @@
 /** The rules of sentence-transformers' Pooling module, per row, over the unmasked positions only. */
-export const poolingModes = ['cls', 'max', 'mean', 'mean_sqrt_len_tokens', 'weightedmean', 'lasttoken'] as const;
+export const poolingModes = [
+  'cls',
+  'max',
+  'mean',
+  'mean_sqrt_len_tokens',
+  'weightedmean',
+  'lasttoken',
+] as const;
 
 export type PoolingMode = (typeof poolingModes)[number];
 
@@ -57,7 +64,15 @@ function poolOne(
       weightedSum(hidden, offset, tokens, width, target, () => 1, Math.sqrt(tokens));
       return;
     case 'weightedmean':
-      weightedSum(hidden, offset, tokens, width, target, (position) => position + 1, (tokens * (tokens + 1)) / 2);
+      weightedSum(
+        hidden,
+        offset,
+        tokens,
+        width,
+        target,
+        (position) => position + 1,
+        (tokens * (tokens + 1)) / 2,
+      );
       return;
   }
 }

@@ -34,7 +34,9 @@ export async function loadTokenizer(file: string): Promise<Tokenizer> {
   const encodeAll = async (texts: readonly string[], addSpecialTokens: boolean): Promise<number[][]> => {
     const ids: number[][] = [];
     for (let start = 0; start < texts.length; start += BATCH_TEXTS) {
-      const encodings = await native.encodeBatch(texts.slice(start, start + BATCH_TEXTS), { addSpecialTokens });
+      const encodings = await native.encodeBatch(texts.slice(start, start + BATCH_TEXTS), {
+        addSpecialTokens,
+      });
       for (const encoding of encodings) ids.push(encoding.getIds());
     }
     return ids;

@@ -34,11 +34,13 @@ export async function describeJob(
   const job = {
     options: Object.fromEntries(given.map((name) => [name, redacted(options[name])])),
     from: Object.fromEntries(
-      given.filter((name) => origins[name] !== 'default').map((name) => [name, originOf(name, origins[name])]),
+      given
+        .filter((name) => origins[name] !== 'default')
+        .map((name) => [name, originOf(name, origins[name])]),
     ),
     resolved: {
       shard: rank,
-      state: redactUri(options.state ?? defaultStateUri(options.sink, options.source ?? '')),
+      state: redactUri(options.state ?? defaultStateUri(options.source ?? '', options.sink)),
       workers: options.workers ?? grantedCpus(),
     },
     environment: {

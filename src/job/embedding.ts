@@ -22,10 +22,16 @@ export interface Embedding {
 export async function resolveEmbedding(options: Options): Promise<Embedding> {
   parseTemplate(options.documentTemplate);
   if (options.chunker === 'none' && options.chunkTokens !== undefined) {
-    throw new EmbatchError('USAGE', '--chunk-tokens has no meaning with --chunker none: leave one of them out.');
+    throw new EmbatchError(
+      'USAGE',
+      '--chunk-tokens has no meaning with --chunker none: leave one of them out.',
+    );
   }
   if (options.chunker === 'none' && options.chunkOverlap > 0) {
-    throw new EmbatchError('USAGE', '--chunk-overlap has no meaning with --chunker none: leave one of them out.');
+    throw new EmbatchError(
+      'USAGE',
+      '--chunk-overlap has no meaning with --chunker none: leave one of them out.',
+    );
   }
   const model = await loadModel({ ref: options.model });
   const chunkTokens = options.chunkTokens ?? Math.min(model.maxTokens, DEFAULT_MAX_CHUNK_TOKENS);

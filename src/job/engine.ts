@@ -10,7 +10,11 @@ export type EmbeddingPool = WorkerPool<Task, TaskResult>;
 const PROBE = 'The quick brown fox jumps over the lazy dog.';
 
 /** Starts the worker threads; the model is opened by their first task. */
-export function startPool(embedding: Embedding, workers: number | undefined, batchTokens: number): EmbeddingPool {
+export function startPool(
+  embedding: Embedding,
+  workers: number | undefined,
+  batchTokens: number,
+): EmbeddingPool {
   const settings: WorkerSettings = {
     model: embedding.model,
     batchTokens,
@@ -35,7 +39,10 @@ export async function warmUp(pool: EmbeddingPool): Promise<void> {
     if (result.status === 'rejected') throw result.reason;
     const [vector] = result.value;
     if (vector?.every(Number.isFinite) !== true) {
-      throw new EmbatchError('MODEL', 'the model gives vectors that are not finite, even for a plain sentence.');
+      throw new EmbatchError(
+        'MODEL',
+        'the model gives vectors that are not finite, even for a plain sentence.',
+      );
     }
   }
   Atomics.store(pool.control.tokens, 0, 0n);

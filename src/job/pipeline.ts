@@ -1,4 +1,13 @@
-import type { Logger, OpenObject, PartOutcome, RecordKey, Row, Sink, Source, SourceObject } from '../core/interfaces.js';
+import type {
+  Logger,
+  OpenObject,
+  PartOutcome,
+  RecordKey,
+  Row,
+  Sink,
+  Source,
+  SourceObject,
+} from '../core/interfaces.js';
 import { EmbatchError, describeError, isEmbatchError } from '../core/errors.js';
 import { objectUri } from '../core/ids.js';
 import { mapConcurrent } from '../core/streams.js';
@@ -118,7 +127,11 @@ async function* replay(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array
 }
 
 /** An object that cannot be read costs that object; any other error ends the shard. */
-async function objectUnread(progress: ObjectProgress, error: unknown, context: PipelineContext): Promise<void> {
+async function objectUnread(
+  progress: ObjectProgress,
+  error: unknown,
+  context: PipelineContext,
+): Promise<void> {
   if (isEmbatchError(error, 'OBJECT_GONE')) {
     // Deleted since it was listed: no longer a part of the source.
     progress.skipped('gone');
@@ -151,7 +164,11 @@ async function* parts(
         } else if (outcome.kind === 'skipped') {
           progress.skipped(outcome.reason);
         } else {
-          await deadLetter(progress, { record: outcome.record, stage: 'read', reason: outcome.reason }, context);
+          await deadLetter(
+            progress,
+            { record: outcome.record, stage: 'read', reason: outcome.reason },
+            context,
+          );
         }
       }
     } catch (error) {
@@ -200,12 +217,16 @@ async function embedBundle(
   pool: WorkerPool<Task, TaskResult>,
 ): Promise<readonly EmbeddedPart[] | undefined> {
   try {
-    const parts = bundle.map(({ object, part }) => ({ object, part: { ...part, bytes: ownBytes(part.bytes) } }));
+    const parts = bundle.map(({ object, part }) => ({
+      object,
+      part: { ...part, bytes: ownBytes(part.bytes) },
+    }));
     const result = await pool.run(
       { kind: 'bundle', parts },
       parts.map(({ part }) => part.bytes.buffer),
     );
-    if (result.kind !== 'bundle') throw new EmbatchError('BUG', 'a worker answered a bundle with something else');
+    if (result.kind !== 'bundle')
+      throw new EmbatchError('BUG', 'a worker answered a bundle with something else');
     return result.parts;
   } catch (error) {
     if (error instanceof CancelledError) return undefined;
@@ -235,7 +256,11 @@ async function writeBundle(
   }
 }
 
-async function writePart(progress: ObjectProgress, part: EmbeddedPart, context: PipelineContext): Promise<void> {
+async function writePart(
+  progress: ObjectProgress,
+  part: EmbeddedPart,
+  context: PipelineContext,
+): Promise<void> {
   const { tally } = context;
   tally.invalidBytes += part.invalidBytes;
   for (const document of part.documents) {
@@ -289,7 +314,11 @@ interface Failure {
   readonly chunk?: number;
 }
 
-async function deadLetter(progress: ObjectProgress, failure: Failure, context: PipelineContext): Promise<void> {
+async function deadLetter(
+  progress: ObjectProgress,
+  failure: Failure,
+  context: PipelineContext,
+): Promise<void> {
   recordFailure(progress, failure, context);
   await context.deadLetters.flushed();
 }

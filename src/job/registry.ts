@@ -36,13 +36,21 @@ const openSearch: SinkFactory = async (uri, options, context) => {
 const sinks: Readonly<Record<string, SinkFactory>> = {
   lancedb: async (uri, options, context) => {
     const { createLanceDbSink } = await import('../sinks/lancedb/sink.js');
-    return createLanceDbSink(uri, { maxRows: options.sinkBatchRows, maxBytes: options.sinkBatchBytes }, context);
+    return createLanceDbSink(
+      uri,
+      { maxRows: options.sinkBatchRows, maxBytes: options.sinkBatchBytes },
+      context,
+    );
   },
   opensearch: openSearch,
   'opensearch+http': openSearch,
   jsonl: async (uri, options, context) => {
     const { createJsonlSink } = await import('../sinks/jsonl/sink.js');
-    return createJsonlSink(uri, { maxRows: options.sinkBatchRows, maxBytes: options.sinkBatchBytes }, context);
+    return createJsonlSink(
+      uri,
+      { maxRows: options.sinkBatchRows, maxBytes: options.sinkBatchBytes },
+      context,
+    );
   },
 };
 
@@ -66,7 +74,9 @@ async function createForeignSink(path: string, options: Options, context: SinkCo
     throw new EmbatchError('USAGE', `--sink ${path}: there is no such module (looked for ${file}).`);
   }
   const module = (await import(pathToFileURL(file).href).catch((error: unknown) => {
-    throw new EmbatchError('USAGE', `--sink ${path} cannot be loaded: ${describeError(error)}`, { cause: error });
+    throw new EmbatchError('USAGE', `--sink ${path} cannot be loaded: ${describeError(error)}`, {
+      cause: error,
+    });
   })) as { createSink?: SinkFactory };
   if (typeof module.createSink !== 'function') {
     throw new EmbatchError('USAGE', `--sink ${path} exports no function createSink(uri, options, context).`);

@@ -120,12 +120,12 @@ async function runShard(shardRun: ShardRun): Promise<void> {
     include: options.include,
     exclude: options.exclude,
     limit: options.limit,
-    leaveOut: localFolders(options, sink),
+    excludePaths: localFolders(options, sink),
     log,
   });
   closers.push(() => source.close());
 
-  const stateUri = options.state ?? defaultStateUri(options.sink, source.uri);
+  const stateUri = options.state ?? defaultStateUri(sourceUri, options.sink);
   const state = await openState(stateUri);
   closers.push(() => state.close());
   await warmUp(pool);
@@ -191,13 +191,23 @@ function localFolders(options: Options, sink: Sink): string[] {
 /** How long a killed writer keeps others out; its own lease is renewed three times in that time. */
 const LEASE_TTL_MS = 30_000;
 
-async function takeLease(sink: Sink, { run, context, closers }: ShardRun, rank: Rank): Promise<Lease | undefined> {
+async function takeLease(
+  sink: Sink,
+  { run, context, closers }: ShardRun,
+  rank: Rank,
+): Promise<Lease | undefined> {
   if (sink.leaseUri === undefined) return undefined;
   const store = await openState(sink.leaseUri);
   closers.push(() => store.close());
   const lease = await acquireLease(
     store,
-    { shard: rank.index, shards: rank.count, run, owner: `${hostname()}/${process.pid}`, ttlMs: LEASE_TTL_MS },
+    {
+      shard: rank.index,
+      shards: rank.count,
+      run,
+      owner: `${hostname()}/${process.pid}`,
+      ttlMs: LEASE_TTL_MS,
+    },
     { signal: context.stop, log: context.log },
   );
   closers.push(() => lease.release());
@@ -230,7 +240,10 @@ interface Reported {
 }
 
 /** Does the work while heartbeat and progress tell of it. */
-async function reported({ shardRun, state, pool, writer, rank }: Reported, work: () => Promise<void>): Promise<void> {
+async function reported(
+  { shardRun, state, pool, writer, rank }: Reported,
+  work: () => Promise<void>,
+): Promise<void> {
   const { run, tally, context } = shardRun;
   const progress = createProgress(tally, pool, writer);
   const shard = { index: rank.index, count: rank.count };

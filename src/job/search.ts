@@ -1,6 +1,7 @@
 import type { Hit, IndexInfo, Logger } from '../core/interfaces.js';
-import type { Options } from '../core/options.js';
+import { options as declared, type Options } from '../core/options.js';
 import { assertSameSpace, newIndexInfo } from '../core/recipe.js';
+import { bundledModels } from '../embed/model-folder.js';
 import { recipeSpace } from '../embed/model.js';
 import { ask, requireIndex } from '../search/query.js';
 import { resolveEmbedding } from './embedding.js';
@@ -20,7 +21,11 @@ export interface SearchResult {
  * vector is refused. Errors: USAGE, MODEL, SINK.
  */
 export async function searchIndex(question: string, options: Options, log: Logger): Promise<SearchResult> {
-  const sink = await createSink(options.sink, options, { log, run: newRunId(), shard: { index: 0, count: 1 } });
+  const sink = await createSink(options.sink, options, {
+    log,
+    run: newRunId(),
+    shard: { index: 0, count: 1 },
+  });
   try {
     const index = await requireIndex(sink);
     const embedding = await resolveEmbedding({ ...options, model: modelOf(index, options) });
@@ -48,7 +53,6 @@ export async function searchIndex(question: string, options: Options, log: Logge
 
 /** The model that the index was built with, unless one is named: a folder cannot be found by its name alone. */
 function modelOf(index: IndexInfo, options: Options): string {
-  const built = index.recipe.space['model'];
-  const named = options.model;
-  return named === defaultModel && typeof built === 'string' && isBundled(built) ? built : named;
+  const built = bundledModels.find((name) => name === index.recipe.space['model']);
+  return options.model === declared.model.default ? (built ?? options.model) : options.model;
 }

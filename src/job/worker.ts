@@ -11,7 +11,14 @@ import { parsePart } from '../document/parse-part.js';
 import { createEmbedder, type Embedder } from '../embed/embedder.js';
 import { CancelledError, type WorkerAnswer, type WorkerData } from '../embed/pool.js';
 import { loadTokenizer } from '../embed/tokenizer.js';
-import type { BundlePart, EmbeddedDocument, ObjectFacts, Task, TaskResult, WorkerSettings } from './bundle.js';
+import type {
+  BundlePart,
+  EmbeddedDocument,
+  ObjectFacts,
+  Task,
+  TaskResult,
+  WorkerSettings,
+} from './bundle.js';
 
 const { settings, control } = workerData as WorkerData<WorkerSettings>;
 
@@ -141,7 +148,12 @@ function embedded(source: ChunkedDocument, vectors: VectorCursor): EmbeddedDocum
       text: chunk.text,
       vector: vectors.take(),
       metadata: metadata(object, document, chunk, ordinal, chunks.length),
-      embatch: { id, object: objectHash(object.uri), version: object.version, fingerprint: settings.fingerprint },
+      embatch: {
+        id,
+        object: objectHash(object.uri),
+        version: object.version,
+        fingerprint: settings.fingerprint,
+      },
     };
   });
   const broken = rows.findIndex((row) => !row.vector.every(Number.isFinite));
@@ -159,7 +171,13 @@ function embedded(source: ChunkedDocument, vectors: VectorCursor): EmbeddedDocum
   };
 }
 
-function metadata(object: ObjectFacts, document: Document, chunk: Chunk, ordinal: number, count: number): Metadata {
+function metadata(
+  object: ObjectFacts,
+  document: Document,
+  chunk: Chunk,
+  ordinal: number,
+  count: number,
+): Metadata {
   const record = recordLabel(document.record);
   return {
     source: object.uri,

@@ -18,7 +18,10 @@ export async function requireIndex(sink: Sink, options?: Abortable): Promise<Ind
   }
   const index = await sink.inspect(options);
   if (index !== undefined) return index;
-  throw new EmbatchError('USAGE', `there is no index at ${sink.uri}: build one with \`embatch run SOURCE --sink …\`.`);
+  throw new EmbatchError(
+    'USAGE',
+    `there is no index at ${sink.uri}: build one with \`embatch run SOURCE --sink …\`.`,
+  );
 }
 
 /** The `k` chunks nearest to a question, best first; white space alone is no question (USAGE). */
