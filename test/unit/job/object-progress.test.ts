@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ObjectProgress } from '#embatch/job/object-progress.js';
+import { newTally } from '#embatch/job/tally.js';
+
+const object = { key: 'a.jsonl', size: 10, version: 'v', lastModified: '2026-01-01T00:00:00.000Z' };
+
+function started() {
+  const tally = newTally();
+  return { tally, progress: new ObjectProgress(object, tally) };
+}
+
+test('an object counts only when it was read to its end and every part and row was answered', () => {
+  const { tally, progress } = started();
+  progress.expectAnswer();
+  progress.answered();
+  progress.expectAnswer();
+  progress.answered();
+  progress.embedded();
+  assert.equal(tally.objects.embedded, 0);
+  progress.answered();
+  assert.equal(tally.objects.embedded, 1);
+});
+
+test('one failed document makes the object a failed one, whatever else succeeded', () => {
+  const { tally, progress } = started();
+  progress.embedded();
+  progress.failed();
+  progress.skipped('empty');
+  progress.answered();
+  assert.deepEqual([tally.objects.failed, tally.objects.embedded, tally.objects.skipped], [1, 0, 0]);
+});
+
+test('an object of nothing but empty records is skipped, with the first reason', () => {
+  const { tally, progress } = started();
+  progress.skipped('empty');
+  progress.skipped('other');
+  progress.answered();
+  assert.equal(tally.objects.skipped, 1);
+  assert.deepEqual([...tally.skipped], [['empty', 1]]);
+});
+
+test('a record id is new once; offsets and whole objects always are', () => {
+  const { progress } = started();
+  assert.ok(progress.isNew({ id: '7' }));
+  assert.ok(!progress.isNew({ id: '7' }));
+  assert.ok(progress.isNew(7) && progress.isNew(7) && progress.isNew(null));
+});
