@@ -31,7 +31,11 @@ test('any two strings are ordered as their UTF-8 bytes are', () => {
     return Math.floor((state / 2 ** 32) * limit);
   };
   const alphabet = [
-    ...'ab/.-',
+    'a',
+    'b',
+    '/',
+    '.',
+    '-',
     '\u007f',
     '\u0080',
     'é',

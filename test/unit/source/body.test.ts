@@ -24,10 +24,10 @@ test('a body returned before its first read is disposed of', async () => {
 
 test('a body left in the middle is disposed of', async () => {
   const { body, disposals } = counted();
-  for await (const chunk of body) {
-    assert.deepEqual(chunk, Uint8Array.of(1));
-    break;
-  }
+  const chunks = body[Symbol.asyncIterator]();
+  assert.deepEqual(await chunks.next(), { done: false, value: Uint8Array.of(1) });
+  await chunks.return?.();
+  assert.deepEqual(await chunks.next(), { done: true, value: undefined });
   assert.equal(disposals(), 1);
 });
 
