@@ -1,0 +1,308 @@
+import { EmbatchError } from '../../core/errors.js';
+import type { Abortable, Logger, WriteOutcome } from '../../core/interfaces.js';
+import { sleep } from '../../core/streams.js';
+import type { AdaptiveLimiter } from './adaptive-limiter.js';
+import { explainFailure } from './explain.js';
+import { RequestFailure, serverWords, type ServerError } from './failure.js';
+import type { Line } from './ndjson.js';
+import { gaveUp, isOverload, judgeItem, judgeRequest, pauseMs, type Pauses, type Verdict } from './retry.js';
+
+/** What the answer of a bulk request is filtered down to, see {@link BULK_FILTER}. */
+export interface BulkAnswer {
+  readonly items?: readonly { readonly index: { _id?: string; status: number; error?: ServerError } }[];
+}
+
+export const BULK_FILTER = 'took,errors,items.*._id,items.*.status,items.*.error';
+
+export interface BulkWriterOptions {
+  readonly uri: string;
+  /** Sends one bulk body. Error: RequestFailure. */
+  send(body: Buffer, options: { signal: AbortSignal }): Promise<BulkAnswer>;
+  readonly limiter: AdaptiveLimiter;
+  readonly maxBytes: number;
+  readonly maxRows: number;
+  readonly pauses: Pauses;
+  readonly patienceMs: number;
+  readonly log: Logger;
+}
+
+export interface BulkWriter {
+  /** One outcome per line, in order. Error: SINK; from then on every call fails with it. */
+  write(lines: readonly Line[], options?: Abortable): Promise<WriteOutcome[]>;
+}
+
+/** A line on its way, and where its outcome goes. */
+interface Pending {
+  readonly line: Line;
+  attempts: number;
+  settle(outcome: WriteOutcome): void;
+}
+
+/** What is left of a request after its answer. */
+interface Leftover {
+  readonly rows: Pending[];
+  /** They cannot pass, or hardly, together. */
+  readonly inHalves: boolean;
+  readonly pause: 'none' | 'again' | 'later';
+  readonly failure: RequestFailure;
+}
+
+/** Rows of one request are never made fewer than by halving down to this, in bytes. */
+const SMALLEST_LEARNT_BYTES = 64 * 1024;
+
+export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
+  const { uri, limiter, log } = options;
+  /** Fires with the error that ended this sink, and ends every wait. */
+  const halt = new AbortController();
+  let maxBytes = options.maxBytes;
+  let writing = 0;
+  let lastProgress = performance.now();
+  let accepted = 0;
+  /** The warning about a block was logged, and not yet that it is over. */
+  let warned = false;
+
+  async function write(lines: readonly Line[], { signal }: Abortable = {}): Promise<WriteOutcome[]> {
+    signal?.throwIfAborted();
+    halt.signal.throwIfAborted();
+    // Patience counts time of asking; between writes nothing was asked.
+    if (writing === 0) lastProgress = performance.now();
+    const outcomes = new Array<WriteOutcome>(lines.length);
+    const pending = lines.map((line, index): Pending => ({
+      line,
+      attempts: 0,
+      settle: (outcome) => (outcomes[index] = outcome),
+    }));
+    const ended = either(halt.signal, signal);
+    writing++;
+    try {
+      await allSettled(cut(pending, maxBytes, options.maxRows).map((batch) => deliver(batch, ended.signal)));
+      return outcomes;
+    } finally {
+      writing--;
+      ended.release();
+    }
+  }
+
+  /** Sends until every row is settled. */
+  async function deliver(batch: Pending[], signal: AbortSignal): Promise<void> {
+    let waiting = batch;
+    for (let attempt = 1; ; attempt++) {
+      const left = await request(waiting, signal);
+      if (left === undefined) return;
+      if (left.pause !== 'none') await wait(left.pause, attempt, left.failure, signal);
+      waiting = left.rows;
+      if (left.inHalves && waiting.length > 1) {
+        await allSettled(halves(waiting).map((half) => deliver(half, signal)));
+        return;
+      }
+    }
+  }
+
+  async function request(batch: Pending[], signal: AbortSignal): Promise<Leftover | undefined> {
+    const permit = await limiter.acquire(signal);
+    for (const row of batch) row.attempts++;
+    const body = Buffer.concat(batch.map((row) => row.line.bytes));
+    let overloaded = false;
+    try {
+      const items = itemsOf(await options.send(body, { signal }), batch);
+      overloaded = items.some((item) => isOverload(item.status, item.error?.type ?? ''));
+      return sortItems(batch, items);
+    } catch (error) {
+      if (!(error instanceof RequestFailure)) throw error;
+      overloaded = isOverload(error.status, error.type);
+      return sortFailure(batch, body.length, error);
+    } finally {
+      permit.release(overloaded);
+    }
+  }
+
+  function sortItems(batch: Pending[], items: readonly Item[]): Leftover | undefined {
+    const rows: Pending[] = [];
+    let inHalves = false;
+    let pause: Leftover['pause'] = 'none';
+    let failure: RequestFailure | undefined;
+    for (const [index, row] of batch.entries()) {
+      const { status, error } = items[index] as Item;
+      const verdict = judgeItem(status, error);
+      if (verdict === 'ok') {
+        accepted++;
+        settle(row, { ok: true, attempts: row.attempts });
+        continue;
+      }
+      const refusal = new RequestFailure(error?.type ?? '', serverWords(error), { status, error });
+      if (verdict === 'fatal') throw end(refusal);
+      if (verdict === 'refused' || (verdict === 'smaller' && batch.length === 1)) {
+        refuse(row, refusal);
+        continue;
+      }
+      rows.push(row);
+      inHalves ||= verdict === 'smaller';
+      if (verdict === 'later' || (verdict === 'again' && pause === 'none')) pause = verdict;
+      if (failure === undefined || verdict === 'later') failure = refusal;
+    }
+    return failure === undefined ? undefined : { rows, inHalves, pause, failure };
+  }
+
+  function sortFailure(batch: Pending[], bytes: number, failure: RequestFailure): Leftover | undefined {
+    let verdict: Verdict = judgeRequest(failure);
+    // A request may be refused for one of its rows; where nothing was ever accepted, it is for all of them.
+    if (verdict === 'refused') verdict = accepted > 0 ? 'smaller' : 'fatal';
+    if (verdict === 'fatal') throw end(failure);
+    if (verdict !== 'smaller') {
+      const inHalves = failure.type === 'circuit_breaking_exception';
+      return { rows: batch, inHalves, pause: verdict, failure };
+    }
+    const [first, ...others] = batch;
+    if (first !== undefined && others.length === 0) {
+      refuse(first, failure);
+      return undefined;
+    }
+    if (failure.status === 413) learnSize(bytes);
+    return { rows: batch, inHalves: true, pause: 'none', failure };
+  }
+
+  function learnSize(refusedBytes: number): void {
+    const half = Math.max(SMALLEST_LEARNT_BYTES, Math.ceil(refusedBytes / 2));
+    if (half >= maxBytes) return;
+    maxBytes = half;
+    log.info(
+      'the cluster takes smaller requests than configured; bulk requests are cut smaller from now on',
+      {
+        refusedBytes,
+        maxBytes: half,
+      },
+    );
+  }
+
+  async function wait(
+    verdict: 'again' | 'later',
+    attempt: number,
+    failure: RequestFailure,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const words = `${failure.status ?? failure.type} ${failure.message}`;
+    if (verdict === 'later' && !warned) {
+      warned = true;
+      log.warn(
+        `${uri} is blocked for writing; waiting for it to be lifted (a full disk needs space): ${words}`,
+      );
+    } else {
+      log.debug('bulk rows are sent again after a pause', { attempt, reason: words });
+    }
+    const left = lastProgress + options.patienceMs - performance.now();
+    if (left <= 0) throw halted(gaveUp(uri, options.patienceMs, failure));
+    await sleep(Math.min(left, pauseMs(verdict, attempt, options.pauses, failure.retryAfterMs)), signal);
+  }
+
+  function settle(row: Pending, outcome: WriteOutcome): void {
+    lastProgress = performance.now();
+    if (outcome.ok && warned) {
+      warned = false;
+      log.info(`${uri} accepts writes again`);
+    }
+    row.settle(outcome);
+  }
+
+  function refuse(row: Pending, { status, type, message }: RequestFailure): void {
+    const size =
+      status === 413 || status === 429 ? ` (the row alone has ${row.line.bytes.length} bytes)` : '';
+    const words = message === '' ? type : message;
+    settle(row, { ok: false, attempts: row.attempts, reason: `${status ?? ''} ${words}${size}`.trim() });
+  }
+
+  function end(failure: RequestFailure): EmbatchError {
+    return halted(
+      failure.type === 'index_not_found_exception'
+        ? new EmbatchError(
+            'SINK',
+            `${uri} was dropped, or dropped and made anew, while this run wrote to it (${failure.message}): ` +
+              'run again to build it anew.',
+          )
+        : explainFailure(failure, uri),
+    );
+  }
+
+  function halted(error: EmbatchError): EmbatchError {
+    halt.abort(error);
+    return error;
+  }
+
+  return { write };
+}
+
+interface Item {
+  readonly status: number;
+  readonly error?: ServerError;
+}
+
+/** One item per row, in the order of the rows; anything else cannot be trusted. */
+function itemsOf(answer: BulkAnswer, batch: readonly Pending[]): Item[] {
+  const items = (answer as Partial<BulkAnswer> | null)?.items ?? [];
+  const matches =
+    items.length === batch.length && items.every(({ index }, at) => index._id === batch[at]?.line.id);
+  if (matches) return items.map(({ index }) => index);
+  throw new RequestFailure(
+    'not_a_bulk_answer',
+    `a bulk request of ${batch.length} rows brought an answer that does not list them; is a proxy in between?`,
+    { status: 200 },
+  );
+}
+
+/** Pieces of at most `maxBytes` and `maxRows`; a row that alone is larger gets a piece of its own. */
+export function cut<T extends { readonly line: Line }>(
+  rows: readonly T[],
+  maxBytes: number,
+  maxRows: number,
+): T[][] {
+  const pieces: T[][] = [];
+  let bytes = Infinity;
+  for (const row of rows) {
+    const last = pieces.at(-1);
+    const size = row.line.bytes.length;
+    if (last === undefined || bytes + size > maxBytes || last.length >= maxRows) {
+      pieces.push([row]);
+      bytes = size;
+    } else {
+      last.push(row);
+      bytes += size;
+    }
+  }
+  return pieces;
+}
+
+function halves<T>(items: T[]): T[][] {
+  if (items.length === 0) return [];
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)];
+}
+
+/** Waits for all, then throws the first failure. */
+async function allSettled(work: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** Fires with either; `release` leaves no listener behind (AbortSignal.any keeps them on some Node 20). */
+function either(
+  first: AbortSignal,
+  second: AbortSignal | undefined,
+): { signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const stops = [first, ...(second === undefined ? [] : [second])].map((signal) => {
+    const onAbort = (): void => {
+      controller.abort(signal.reason);
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    return () => {
+      signal.removeEventListener('abort', onAbort);
+    };
+  });
+  return {
+    signal: controller.signal,
+    release() {
+      for (const stop of stops) stop();
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * `flat_object` indexes each leaf as the term `path=value`, has no `ignore_above`, and refuses the whole
+ * document where a term is longer than Lucene takes (32,766 bytes). Entries with such a leaf are kept beside
+ * it, unindexed but stored.
+ */
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const UNINDEXED = 'fields_unindexed';
+/** Bytes of Lucene's limit that we leave to the field's own name and the separators. */
+const MAX_TERM_BYTES = 32_000;
+/** The parser of the cluster gives up at 1,000 levels, and no filter reaches that far. */
+const MAX_DEPTH = 100;
+/** A text of so few UTF-16 code units cannot hold a leaf that is too long, whatever is in it. */
+const SURELY_SHORT = MAX_TERM_BYTES / 3;
+
+/** `{ fields }`, with what cannot be indexed under `fields_unindexed`. */
+export function splitFields(fields: Fields): Fields {
+  if (JSON.stringify(fields).length < SURELY_SHORT) return { fields };
+  const indexed: Record<string, unknown> = {};
+  const unindexed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const target = isIndexable(value, Buffer.byteLength(name), 1) ? indexed : unindexed;
+    target[name] = value;
+  }
+  return Object.keys(unindexed).length === 0 ? { fields } : { fields: indexed, [UNINDEXED]: unindexed };
+}
+
+/** The inverse: metadata as it was given. */
+export function joinFields({ [UNINDEXED]: unindexed, ...metadata }: Fields): Fields {
+  if (unindexed === undefined) return metadata;
+  return { ...metadata, fields: { ...(metadata['fields'] as Fields), ...(unindexed as Fields) } };
+}
+
+function isIndexable(value: unknown, pathBytes: number, depth: number): boolean {
+  if (depth > MAX_DEPTH || pathBytes > MAX_TERM_BYTES) return false;
+  if (typeof value === 'string') return pathBytes + Buffer.byteLength(value) <= MAX_TERM_BYTES;
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every((item) => isIndexable(item, pathBytes, depth + 1));
+  return Object.entries(value).every(([name, item]) =>
+    isIndexable(item, pathBytes + 1 + Buffer.byteLength(name), depth + 1),
+  );
+}

@@ -1,0 +1,69 @@
+import type { Row } from '../../core/interfaces.js';
+import type { Layout } from './layouts.js';
+
+/** A row as it goes over the wire: the action and the source, each with its newline. */
+export interface Line {
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+export function serialiseRow(row: Row, layout: Layout): Line {
+  const source = JSON.stringify(layout.toSource(row));
+  const vector = `"${layout.vectorField}":${vectorJson(row.vector)}`;
+  // The index is in the request's path: some clusters forbid it in the body.
+  const text = `{"index":{"_id":${JSON.stringify(row.id)}}}\n${source.slice(0, -1)},${vector}}\n`;
+  return { id: row.id, bytes: Buffer.from(text) };
+}
+
+/** Sign, `0.`, up to four zeros, nine digits and the comma: 17 for the smallest element that matters. */
+const MAX_BYTES_PER_ELEMENT = 17;
+const ACTION_BYTES = 24;
+const FIELD_BYTES = 24;
+
+/** Upper bound of {@link serialiseRow}'s bytes at a fraction of its cost. */
+export function estimateBytes(row: Row, layout: Layout): number {
+  return (
+    ACTION_BYTES +
+    row.id.length +
+    Buffer.byteLength(JSON.stringify(layout.toSource(row))) +
+    FIELD_BYTES +
+    row.vector.length * MAX_BYTES_PER_ELEMENT
+  );
+}
+
+/** JSON array of decimals that give back the same float32, bit for bit, when parsed as float or as double. */
+export function vectorJson(vector: Float32Array): string {
+  const bits = new Uint32Array(vector.buffer, vector.byteOffset, vector.length);
+  const parts = new Array<string>(vector.length);
+  for (let index = 0; index < vector.length; index++) {
+    parts[index] = shortDecimal(vector[index] as number, bits[index] as number);
+  }
+  return `[${parts.join(',')}]`;
+}
+
+/** Digits that tell any two float32 apart. */
+const FLOAT32_DIGITS = 9;
+/** Powers of ten that a double holds exactly end here. */
+const MAX_EXACT_DECIMALS = 22;
+const MANTISSA_BITS = 23;
+const MANTISSA_MASK = 0x7fffff;
+const EXPONENT_BIAS = 127;
+
+/**
+ * For each float32 exponent, the power of ten that makes neighbouring floats at least one apart: a value times
+ * it, rounded to an integer, is nearer to that float than to any other. 0 where no such power is exact.
+ */
+const scales = Float64Array.from({ length: 256 }, (_, exponent) => {
+  const spacing = 2 ** (exponent - EXPONENT_BIAS - MANTISSA_BITS);
+  const decimals = Math.floor(-Math.log10(spacing)) + 1;
+  return exponent > 0 && decimals >= 1 && decimals <= MAX_EXACT_DECIMALS ? 10 ** decimals : 0;
+});
+
+/** Three times as fast as trying precisions, and within a digit of the shortest decimal. */
+function shortDecimal(value: number, bits: number): string {
+  if (value === 0) return bits === 0 ? '0' : '-0.0';
+  const scale = scales[(bits >>> MANTISSA_BITS) & 0xff] as number;
+  // Below a power of two the floats lie twice as dense.
+  if (scale === 0 || (bits & MANTISSA_MASK) === 0) return String(Number(value.toPrecision(FLOAT32_DIGITS)));
+  return String(Math.round(value * scale) / scale);
+}
