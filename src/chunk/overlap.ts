@@ -3,9 +3,11 @@ import { wordStarts } from './split.js';
 import { isSpace } from './text.js';
 
 /** How far back words are looked at, in characters (UTF-16 code units) per token of overlap. */
-export const OVERLAP_CHARS_PER_TOKEN = 8;
+export const OVERLAP_CHARS_PER_TOKEN = 6;
 /** Where white space is rarer than this (characters), words are found by Unicode's rules instead. */
 const LONG_WORD_CHARS = 16;
+/** Positions tried for one overlap, besides sentences: tokenising every word by itself is slow. */
+const CANDIDATES = 16;
 
 /** The end of one chunk's text that the next, whose own text begins at `body`, may repeat. */
 export interface OverlapRequest {
@@ -26,7 +28,7 @@ export async function overlapStarts(
   sentences: readonly number[],
   tokenizer: Tokenizer,
 ): Promise<number[]> {
-  const words = requests.map((request) => wordsBefore(text, request));
+  const words = requests.map((request) => candidates(text, request, sentences));
   const counts = await tokenizer.count(
     words.flatMap((starts, index) => wordTexts(text, starts, requests[index]?.body ?? 0)),
   );
@@ -47,6 +49,14 @@ export async function overlapStarts(
     }
   }
   return chosen;
+}
+
+/** Where an overlap may begin, ascending: at sentences and at some of the words, evenly spread. */
+function candidates(text: string, request: OverlapRequest, sentences: readonly number[]): number[] {
+  const words = wordsBefore(text, request);
+  const every = Math.ceil(words.length / CANDIDATES);
+  const known = new Set(sentences);
+  return words.filter((start, index) => known.has(start) || (words.length - index) % every === 0);
 }
 
 /** Where the words before `body` begin, ascending. */

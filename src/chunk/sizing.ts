@@ -7,7 +7,7 @@ import { isOneCodePoint } from './text.js';
 /** What is cut is cut into parts of about this share of a chunk, so that chunks can be filled well. */
 const PARTS_PER_CHUNK = 8;
 /** White space before a piece that is counted with it: in some vocabularies it is part of a token. */
-const GAP_CHARS = 8;
+const GAP_CHARS = 64;
 
 /** Where pieces come from and what they have to fit into. */
 export interface SizingContext {
