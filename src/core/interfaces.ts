@@ -78,6 +78,7 @@ export interface Part {
   readonly format: string;
   /** WHATWG label of the text encoding, a byte-order mark having the first word. */
   readonly encoding: string;
+  /** In a buffer of their own, so that they can be moved to another thread. */
   readonly bytes: Uint8Array;
   /** Position of the first byte in the decompressed object. */
   readonly offset: number;

@@ -217,13 +217,10 @@ async function embedBundle(
   pool: WorkerPool<Task, TaskResult>,
 ): Promise<readonly EmbeddedPart[] | undefined> {
   try {
-    const parts = bundle.map(({ object, part }) => ({
-      object,
-      part: { ...part, bytes: ownBytes(part.bytes) },
-    }));
+    const parts = bundle.map(({ object, part }): BundlePart => ({ object, part }));
     const result = await pool.run(
       { kind: 'bundle', parts },
-      parts.map(({ part }) => part.bytes.buffer),
+      parts.map(({ part }) => part.bytes.buffer as ArrayBuffer),
     );
     if (result.kind !== 'bundle')
       throw new EmbatchError('BUG', 'a worker answered a bundle with something else');
@@ -232,13 +229,6 @@ async function embedBundle(
     if (error instanceof CancelledError) return undefined;
     throw error;
   }
-}
-
-/** Bytes in a buffer of their own, which can be moved to a worker; a view would take all of its buffer along. */
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const own = new Uint8Array(bytes.byteLength);
-  own.set(bytes);
-  return own;
 }
 
 // ── write ────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,8 @@ import { startHeartbeat } from '../ledger/heartbeat.js';
 import { acquireLease, otherWriters, type Lease } from '../ledger/lease.js';
 import { openState } from '../ledger/open-state.js';
 import { writeSummary } from '../ledger/summary.js';
-import { detectRank, type Rank } from '../shard/rank.js';
+import { detectRank, readTextFile, type Rank } from '../shard/rank.js';
+import { copiedInput } from '../shard/sagemaker.js';
 import { openSource } from '../source/open-source.js';
 import { resolveEmbedding, type Embedding } from './embedding.js';
 import { startPool, warmUp, type EmbeddingPool } from './engine.js';
@@ -112,22 +113,22 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   }
   const pool = startPool(embedding, options.workers, options.batchTokens);
   closers.push(() => pool.close());
+  const copied = await copiedInput(sourceUri, readTextFile);
   const source = await openSource(sourceUri, {
     anonymous: options.anonymous,
-    sourceId: options.sourceId,
+    sourceId: options.sourceId ?? copied?.s3Uri,
     followLinks: options.followLinks,
     hidden: options.hidden,
     include: options.include,
     exclude: options.exclude,
     limit: options.limit,
-    excludePaths: localFolders(options, sink),
+    leaveOut: localFolders(options, sink),
     log,
   });
   closers.push(() => source.close());
 
   const stateUri = options.state ?? defaultStateUri(sourceUri, options.sink);
   const state = await openState(stateUri);
-  closers.push(() => state.close());
   await warmUp(pool);
   const lease = await takeLease(sink, shardRun, rank);
   if (options.state === undefined && rank.count > 1 && sink.leaseUri === undefined) {
@@ -158,7 +159,8 @@ async function runShard(shardRun: ShardRun): Promise<void> {
       sink,
       pool,
       writer,
-      shard: rank,
+      // What SageMaker has shared out already is this shard's, all of it.
+      shard: copied?.sharded === true ? { index: 0, count: 1 } : rank,
       maxDocumentBytes: options.maxDocumentBytes,
       deadLetters,
       tally,
@@ -323,7 +325,10 @@ function ending(failure: unknown, tally: Tally, stop: AbortSignal): [RunStatus, 
 async function storeSummary(summary: RunSummary, known: Known, log: Logger): Promise<void> {
   if (known.state === undefined) return;
   const shard = { index: summary.shard.index, count: summary.shard.count };
-  await writeSummary(known.state, shard, summary).catch((error: unknown) => {
+  try {
+    await writeSummary(known.state, shard, summary);
+    await known.state.close();
+  } catch (error) {
     log.warn(`the summary could not be stored: ${describeError(error)}`);
-  });
+  }
 }

@@ -85,7 +85,8 @@ function checkedRank(
   return { index, count, from };
 }
 
-async function readTextFile(path: string): Promise<string | undefined> {
+/** Reads a file that may not be there: the default of everything here that reads one. Error: USAGE. */
+export async function readTextFile(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
