@@ -48,6 +48,8 @@ export async function createS3Client(options: S3ClientOptions = {}): Promise<Cli
   const create = (region: string | undefined): Client =>
     new S3Client({
       ...(region === undefined ? {} : { region }),
+      // Left to the SDK, it would be read at the first request, after the path style was decided.
+      ...(endpoint === undefined ? {} : { endpoint }),
       maxAttempts: options.maxAttempts ?? MAX_ATTEMPTS,
       // A bucket's name is not resolvable as a host name below a custom endpoint.
       forcePathStyle: endpoint !== undefined,
@@ -74,6 +76,7 @@ const anonymous = {
 
 /** The endpoint the environment sets for S3; undefined for Amazon's own. Error: USAGE. */
 function customEndpoint(): string | undefined {
+  if (process.env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return undefined;
   const name = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'].find((variable) => Boolean(process.env[variable]));
   const value = name === undefined ? undefined : process.env[name];
   if (value !== undefined && !/^https?:\/\/[^/]/i.test(value)) {

@@ -24,11 +24,14 @@ export interface BucketOptions {
   readonly patience?: Partial<Patience> | undefined;
   readonly maxAttempts?: number | undefined;
   readonly socketTimeoutMs?: number | undefined;
+  /** Keys of a page of the listing; S3's own default, and most, is 1,000. */
+  readonly pageSize?: number | undefined;
 }
 
 /** One bucket and the way requests are sent to it. */
 export interface Bucket {
   readonly name: string;
+  readonly pageSize: number | undefined;
   /**
    * Sends a request with patience: `call` is given the client and its send options, as often as needed. Rejects
    * with the client's own error, or with the signal's reason.
@@ -77,6 +80,7 @@ export async function openBucket(name: string, options: BucketOptions): Promise<
 
   return {
     name,
+    pageSize: options.pageSize,
     send,
     pause: (attempt, { signal } = {}) => sleep(delayMs(attempt, patience), signal),
     close() {

@@ -2,7 +2,7 @@ import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/
 import { compareUtf8 } from '../core/bytes-order.js';
 import { EmbatchError } from '../core/errors.js';
 import type { Abortable, Logger, SourceObject } from '../core/interfaces.js';
-import { explainS3Error } from '../core/s3-errors.js';
+import { explainS3Error, transientS3Failures } from '../core/s3-errors.js';
 import { printable } from './printable.js';
 import type { Bucket } from './s3-bucket.js';
 import { describeObject } from './s3-object.js';
@@ -73,6 +73,7 @@ async function* pages(
             // XML cannot carry every character that a key may have.
             EncodingType: 'url',
             OptionalObjectAttributes: ['RestoreStatus'],
+            ...(bucket.pageSize === undefined ? {} : { MaxKeys: bucket.pageSize }),
             ...(token === undefined ? {} : { ContinuationToken: token }),
           }),
           options,
@@ -107,7 +108,11 @@ function cannotList(bucket: string, prefix: string, error: unknown): EmbatchErro
   const denied = `Listing needs s3:ListBucket on ${bucket}; a public bucket may want --anonymous.`;
   const hint = kind === 'denied' ? denied : advice;
   const message = `Cannot list s3://${bucket}/${printable(prefix)}: ${reason}. ${hint}`;
-  return new EmbatchError('SOURCE', message.trimEnd(), { cause: error, details: { kind } });
+  return new EmbatchError('SOURCE', message.trimEnd(), {
+    cause: error,
+    retryable: transientS3Failures.has(kind),
+    details: { kind },
+  });
 }
 
 function outOfOrder(uri: string, before: string, key: string): EmbatchError {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { EmbatchError, type ErrorCode } from '../core/errors.js';
 import type { Abortable, OpenObject, SourceObject } from '../core/interfaces.js';
-import { explainS3Error, type S3FailureKind } from '../core/s3-errors.js';
+import { explainS3Error, transientS3Failures, type S3FailureKind } from '../core/s3-errors.js';
 import { createBody } from './body.js';
 import { printable } from './printable.js';
 import type { Bucket } from './s3-bucket.js';
@@ -157,7 +157,7 @@ function cannotRead(name: string, error: unknown): EmbatchError {
       : `Cannot read ${name}: ${reason}. ${advice}`;
   return new EmbatchError(codes[kind] ?? 'SOURCE', message.trimEnd(), {
     cause: error,
-    retryable: kind === 'precondition' || kind === 'server' || kind === 'broken' || kind === 'throttled',
+    retryable: kind === 'precondition' || transientS3Failures.has(kind),
     details: { kind },
   });
 }

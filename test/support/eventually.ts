@@ -1,0 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+const POLL_MS = 5;
+const GIVE_UP_MS = 20_000;
+
+/** Resolves once `condition` holds; rejects, saying what was waited for, when it does not within 20 seconds. */
+export async function eventually(
+  description: string,
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
+  for (const deadline = Date.now() + GIVE_UP_MS; !(await condition()); await pause(POLL_MS)) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for: ${description}`);
+  }
+}
