@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { build } from './build.mjs';
-import { run, runMain, ScriptError } from './lib/process.mjs';
+import { installOptions, npm } from './lib/npm.mjs';
+import { runMain, ScriptError } from './lib/process.mjs';
 import { at, isMain } from './lib/project.mjs';
 
 const minimumNode = [20, 19];
@@ -82,12 +82,10 @@ async function install() {
     return;
   }
   console.error('Installing packages with npm …');
-  // The tests and the compiler are development dependencies, which NODE_ENV=production would leave out.
-  const options = ['--include=dev', '--no-audit', '--no-fund'];
-  if ((await npm(['ci', ...options])) !== 0 || !hasNativePackages()) {
+  if ((await npm(['ci', ...installOptions])) !== 0 || !hasNativePackages()) {
     // A lock file written on one platform may lack another's optional packages (npm/cli#4828).
     console.error('npm ci did not give a complete installation; trying npm install …');
-    const code = await npm(['install', '--no-save', '--no-package-lock', ...options]);
+    const code = await npm(['install', '--no-save', '--no-package-lock', ...installOptions]);
     if (code !== 0) throw new ScriptError(`npm install failed with exit code ${String(code)}; see above`);
     if (!hasNativePackages()) {
       throw new ScriptError(
@@ -103,16 +101,6 @@ function hasNativePackages() {
   const folder = at('node_modules/@lancedb');
   const prefix = `lancedb-${process.platform}-${process.arch}`;
   return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(prefix));
-}
-
-/** The npm that runs us, else the one on the path. stdout is for results: npm writes to stderr. */
-function npm(args) {
-  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
-  const options = { env, stdio: ['inherit', 2, 2] };
-  const cli = process.env.npm_execpath;
-  if (cli !== undefined && path.basename(cli) === 'npm-cli.js')
-    return run(process.execPath, [cli, ...args], options);
-  return run('npm', args, { ...options, shell: process.platform === 'win32' });
 }
 
 if (isMain(import.meta.url)) await runMain(() => setup({ withTests: process.argv.includes('--tests') }));
