@@ -30,6 +30,8 @@ export type S3FailureKind =
   | 'server'
   /** The connection broke or fell silent. */
   | 'broken'
+  /** What answers there is no S3: a console, a proxy's page, another protocol. */
+  | 'not-s3'
   /** Any other refusal. */
   | 'refused';
 
@@ -53,7 +55,7 @@ export const transientS3Failures: ReadonlySet<S3FailureKind> = new Set([
 /** Explains anything that a call of the S3 client threw. */
 export function explainS3Error(error: unknown): S3Failure {
   const kind = kindOf(error);
-  return { kind, reason: reasonOf(error), advice: adviceFor(kind, error) };
+  return { kind, reason: reasonOf(kind, error), advice: adviceFor(kind, error) };
 }
 
 const kindsByName: Readonly<Record<string, S3FailureKind>> = {
@@ -101,6 +103,7 @@ const kindsBySystemCode: Readonly<Record<string, S3FailureKind>> = {
   EHOSTUNREACH: 'unreachable',
   ENETUNREACH: 'unreachable',
   ENOTFOUND: 'unreachable',
+  EPROTO: 'not-s3',
   ECONNRESET: 'broken',
   EPIPE: 'broken',
   ERR_STREAM_PREMATURE_CLOSE: 'broken',
@@ -113,17 +116,28 @@ function kindOf(error: unknown): S3FailureKind {
   const name = nameOf(error);
   const named = kindsByName[name];
   if (named !== undefined) return named;
-  // An answer to HEAD has no body, hence no name: the status alone must do.
   const status = statusOf(error);
+  // Behind a load balancer that is down there may well be an S3.
+  if (status !== undefined && status < 500 && isUnparsed(error)) return 'not-s3';
+  // An answer to HEAD has no body, hence no name: the status alone must do.
   if (status !== undefined) return kindsByStatus[status] ?? (status >= 500 ? 'server' : 'refused');
   const code = systemErrorCode(error);
+  if (code?.startsWith('HPE_') === true) return 'not-s3';
   if (code !== undefined)
     return kindsBySystemCode[code] ?? (certificateCodes.test(code) ? 'certificate' : 'refused');
   return name === 'TimeoutError' ? 'broken' : 'refused';
 }
 
-function reasonOf(error: unknown): string {
+/** The SDK has no class for answers that are no XML, only these words. */
+function isUnparsed(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('Deserialization error');
+}
+
+function reasonOf(kind: S3FailureKind, error: unknown): string {
   const status = statusOf(error);
+  if (kind === 'not-s3') {
+    return `what answers there is no S3 (${status === undefined ? String(systemErrorCode(error)) : `HTTP ${String(status)}`})`;
+  }
   const words = describeError(error).replace(/\.$/, '');
   if (status === undefined) return words;
   const name = nameOf(error);
@@ -149,6 +163,8 @@ function adviceFor(kind: S3FailureKind, error: unknown): string {
       return "Set AWS_REGION to the bucket's region.";
     case 'unreachable':
       return 'Check AWS_ENDPOINT_URL_S3, AWS_REGION and the network.';
+    case 'not-s3':
+      return "Check scheme, host and port of AWS_ENDPOINT_URL_S3: it must be the store's S3 port, not its console.";
     case 'certificate':
       return 'Name the PEM file of its certificate authority in AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS.';
     case 'throttled':

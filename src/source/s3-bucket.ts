@@ -90,7 +90,7 @@ export async function openBucket(name: string, options: BucketOptions): Promise<
 }
 
 function isAnswer({ kind }: S3Failure): boolean {
-  return kind !== 'unreachable' && kind !== 'broken' && kind !== 'certificate' && kind !== 'credentials';
+  return kind !== 'unreachable' && kind !== 'broken';
 }
 
 function delayMs(attempt: number, { firstDelayMs, maxDelayMs }: Patience): number {

@@ -85,6 +85,9 @@ async function* pages(
     while (next !== undefined) {
       const page: ListObjectsV2CommandOutput = await next;
       next = undefined;
+      if (page.Name === undefined && page.IsTruncated === undefined && page.Contents === undefined) {
+        throw new Error('the answer is no listing: check scheme, host and port of AWS_ENDPOINT_URL_S3');
+      }
       if (page.IsTruncated === true) {
         if (page.NextContinuationToken === undefined)
           throw new Error('the store says there is more, but not where');

@@ -146,6 +146,7 @@ const codes: Partial<Record<S3FailureKind, ErrorCode>> = {
   server: 'OBJECT_UNREADABLE',
   broken: 'OBJECT_UNREADABLE',
   refused: 'OBJECT_UNREADABLE',
+  'not-s3': 'OBJECT_UNREADABLE',
 };
 
 /** What befell one object has its own codes; what would befall every other one too is SOURCE. */

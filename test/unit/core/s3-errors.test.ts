@@ -26,6 +26,8 @@ for (const [kind, error] of [
   ['server', withStatus('InternalError', 500)],
   ['server', withStatus('BadGateway', 502)],
   ['refused', withStatus('InvalidRange', 416)],
+  ['not-s3', withCode('EPROTO')],
+  ['not-s3', withCode('HPE_INVALID_CONSTANT')],
   ['unreachable', withCode('ECONNREFUSED')],
   ['unreachable', new Error('outer', { cause: withCode('ENOTFOUND') })],
   ['certificate', withCode('SELF_SIGNED_CERT_IN_CHAIN')],
