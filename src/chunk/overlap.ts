@@ -1,6 +1,6 @@
 import type { Tokenizer } from '../core/interfaces.js';
 import { wordStarts } from './split.js';
-import { isSpace } from './text.js';
+import { isSpace, splitsPair } from './text.js';
 
 /** How far back words are looked at, in characters (UTF-16 code units) per token of overlap. */
 export const OVERLAP_CHARS_PER_TOKEN = 6;
@@ -53,21 +53,24 @@ export async function overlapStarts(
 
 /** Where an overlap may begin, ascending: at sentences and at some of the words, evenly spread. */
 function candidates(text: string, request: OverlapRequest, sentences: readonly number[]): number[] {
-  const words = wordsBefore(text, request);
+  const { body, floor, limit } = request;
+  const from = Math.max(floor, body - limit * OVERLAP_CHARS_PER_TOKEN);
+  const words = wordsBetween(text, from, body);
   const every = Math.ceil(words.length / CANDIDATES);
-  const known = new Set(sentences);
-  return words.filter((start, index) => known.has(start) || (words.length - index) % every === 0);
+  const spread = words.filter((_, index) => (words.length - index) % every === 0);
+  const inside = sentences.filter((start) => start >= from && start < body);
+  return [...new Set([...spread, ...inside])].sort((a, b) => a - b);
 }
 
-/** Where the words before `body` begin, ascending. */
-function wordsBefore(text: string, { body, floor, limit }: OverlapRequest): number[] {
-  const from = Math.max(floor, body - limit * OVERLAP_CHARS_PER_TOKEN);
+/** Where words begin in a range, ascending; its own beginning may lie within a word. */
+function wordsBetween(text: string, from: number, to: number): number[] {
   const starts: number[] = [];
-  for (let at = from; at < body; at++) {
-    if (!isSpace(text, at) && (at === 0 || at === floor || isSpace(text, at - 1))) starts.push(at);
+  for (let at = Math.max(1, from); at < to; at++) {
+    if (isSpace(text, at - 1) && !isSpace(text, at)) starts.push(at);
   }
-  if (starts.length * LONG_WORD_CHARS >= body - from) return starts;
-  const inner = wordStarts(text.slice(from, body)).map((start) => from + start);
+  if (starts.length * LONG_WORD_CHARS >= to - from) return starts;
+  const aligned = splitsPair(text, from) ? from + 1 : from;
+  const inner = wordStarts(text.slice(aligned, to)).map((start) => aligned + start);
   return [...new Set([...starts, ...inner])].sort((a, b) => a - b);
 }
 

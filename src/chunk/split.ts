@@ -4,8 +4,10 @@ import { isOneCodePoint, isSpace, splitsPair, trimRange } from './text.js';
 
 /** How far from its ideal place (UTF-16 code units) a cut is moved to meet a better boundary. */
 const REACH_CHARS = 48;
-/** Text on either side that a segmenter is shown: dictionaries of scripts without spaces need some. */
-const CONTEXT_CHARS = 64;
+/** Text that the word segmenter is shown at once: dictionaries of scripts without spaces need some. */
+const WORD_SLICE_CHARS = 1024;
+/** Text on either side that the grapheme segmenter is shown. */
+const GRAPHEME_CONTEXT_CHARS = 32;
 
 const words = new Intl.Segmenter('en', { granularity: 'word' });
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
@@ -21,8 +23,9 @@ export function splitPiece(text: string, piece: Piece, parts: number): Piece[] {
   const cuts: Cut[] = [];
   const step = (end - start) / parts;
   const reach = Math.max(REACH_CHARS, Math.ceil(step / 2));
+  const wordsNear = wordFinder(text, piece);
   for (let part = 1; part < parts; part++) {
-    const cut = bestCut(text, piece, start + Math.round(step * part), reach);
+    const cut = bestCut(text, piece, start + Math.round(step * part), reach, wordsNear);
     if (cut !== undefined && cut.at > (cuts.at(-1)?.at ?? start)) cuts.push(cut);
   }
   if (cuts.length === 0) cuts.push(codePointCut(text, piece, start + ((end - start) >> 1)));
@@ -38,18 +41,40 @@ interface Cut {
   readonly penalty: number;
 }
 
-function bestCut(text: string, piece: Piece, target: number, reach: number): Cut | undefined {
+function bestCut(
+  text: string,
+  piece: Piece,
+  target: number,
+  reach: number,
+  wordsNear: (target: number) => readonly number[],
+): Cut | undefined {
   const space = nearestWord(text, piece, target, reach);
   if (space !== undefined) return { at: space, penalty: penalties.word };
+  const word = nearest(wordsNear(target), target);
+  if (word !== undefined && Math.abs(word - target) <= REACH_CHARS) {
+    return { at: word, penalty: penalties.innerWord };
+  }
+  const from = codePointStart(text, Math.max(piece.start, target - GRAPHEME_CONTEXT_CHARS));
+  const to = codePointStart(text, Math.min(piece.end, target + GRAPHEME_CONTEXT_CHARS));
+  const starts = [...graphemes.segment(text.slice(from, to))].map(({ index }) => from + index).slice(1);
+  const grapheme = nearest(starts, target);
+  return grapheme === undefined ? undefined : { at: grapheme, penalty: penalties.character };
+}
 
-  const from = codePointStart(text, Math.max(piece.start, target - CONTEXT_CHARS));
-  const to = codePointStart(text, Math.min(piece.end, target + CONTEXT_CHARS));
-  const context = text.slice(from, to);
-  const word = nearest(wordStarts(context), target - from);
-  if (word !== undefined) return { at: from + word, penalty: penalties.innerWord };
-  const grapheme = nearest([...graphemes.segment(context)].map(({ index }) => index).slice(1), target - from);
-  if (grapheme !== undefined) return { at: from + grapheme, penalty: penalties.character };
-  return undefined;
+/** Finds the word starts of that slice of a piece that holds a position. */
+function wordFinder(text: string, { start, end }: Piece): (target: number) => readonly number[] {
+  const slices = new Map<number, readonly number[]>();
+  return (target) => {
+    const slice = Math.floor((target - start) / WORD_SLICE_CHARS);
+    let found = slices.get(slice);
+    if (found === undefined) {
+      const from = codePointStart(text, start + slice * WORD_SLICE_CHARS);
+      const to = codePointStart(text, Math.min(end, from + WORD_SLICE_CHARS));
+      found = wordStarts(text.slice(from, to)).map((at) => from + at);
+      slices.set(slice, found);
+    }
+    return found;
+  };
 }
 
 /** The position nearest to `target` at which a word begins after white space. */
