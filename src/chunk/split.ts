@@ -10,6 +10,8 @@ const WORD_SLICE_CHARS = 1024;
 const GRAPHEME_CONTEXT_CHARS = 32;
 
 const words = new Intl.Segmenter('en', { granularity: 'word' });
+/** Two characters that no rule of Unicode joins: the segmenter takes long to say so. */
+const SEPARATE = /^[\p{Lu}\p{Ll}\p{Nd}\p{Script=Han}]{2}$/u;
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /**
@@ -54,11 +56,16 @@ function bestCut(
   if (word !== undefined && Math.abs(word - target) <= REACH_CHARS) {
     return { at: word, penalty: penalties.innerWord };
   }
+  const grapheme = nearestGrapheme(text, piece, target);
+  return grapheme === undefined ? undefined : { at: grapheme, penalty: penalties.character };
+}
+
+function nearestGrapheme(text: string, piece: Piece, target: number): number | undefined {
+  if (target > piece.start && SEPARATE.test(text.slice(target - 1, target + 1))) return target;
   const from = codePointStart(text, Math.max(piece.start, target - GRAPHEME_CONTEXT_CHARS));
   const to = codePointStart(text, Math.min(piece.end, target + GRAPHEME_CONTEXT_CHARS));
   const starts = [...graphemes.segment(text.slice(from, to))].map(({ index }) => from + index).slice(1);
-  const grapheme = nearest(starts, target);
-  return grapheme === undefined ? undefined : { at: grapheme, penalty: penalties.character };
+  return nearest(starts, target);
 }
 
 /** Finds the word starts of that slice of a piece that holds a position. */
