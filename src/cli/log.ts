@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import type { Logger } from '../core/interfaces.js';
 
 export interface LogOptions {
@@ -10,32 +10,20 @@ export interface LogOptions {
 }
 
 /** Logs go to stderr at once, as text for people or as JSON lines for collectors; stdout is for results. */
-export function createLogger({
-  level,
-  format,
-  around = (write) => {
-    write();
-  },
-}: LogOptions): Logger {
-  const asText = format === 'text' || (format === 'auto' && process.stderr.isTTY);
-  const pretty = asText
-    ? PinoPretty({
-        colorize: process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
-        ignore: 'pid,hostname,time',
-        singleLine: true,
-        destination: {
-          write: (line: string) => {
-            around(() => process.stderr.write(line));
-          },
-        } as NodeJS.WritableStream,
-        sync: true,
-      })
-    : {
-        write: (line: string) => {
-          around(() => process.stderr.write(line));
-        },
-      };
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pretty);
+export function createLogger({ level, format, around }: LogOptions): Logger {
+  const { isTTY } = process.stderr;
+  const pretty = prettyFactory({
+    colorize: isTTY && process.env['NO_COLOR'] === undefined,
+    ignore: 'time',
+    singleLine: true,
+  });
+  const asText = format === 'text' || (format === 'auto' && isTTY);
+  const write = (line: string): void => {
+    const text = asText ? pretty(line) : line;
+    if (around === undefined) process.stderr.write(text);
+    else around(() => process.stderr.write(text));
+  };
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
   const at =
     (method: 'debug' | 'info' | 'warn' | 'error') =>
     (message: string, details: Record<string, unknown> = {}): void => {

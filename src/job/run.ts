@@ -129,6 +129,7 @@ async function runShard(shardRun: ShardRun): Promise<void> {
 
   const stateUri = options.state ?? defaultStateUri(sourceUri, options.sink);
   const state = await openState(stateUri);
+  await assertListable(source, context);
   await warmUp(pool);
   const lease = await takeLease(sink, shardRun, rank);
   if (options.state === undefined && rank.count > 1 && sink.leaseUri === undefined) {
@@ -180,6 +181,14 @@ function requireSource(options: Options): string {
     'USAGE',
     'there is nothing to read: name a folder or s3://bucket/prefix, such as `embatch run ./docs`.',
   );
+}
+
+/** A source that cannot be listed must be found out before an index is made for it. Error: SOURCE. */
+async function assertListable(source: Source, { stop }: RunContext): Promise<void> {
+  for await (const first of source.list({ signal: stop })) {
+    void first;
+    return;
+  }
 }
 
 /** Folders of our own that a source must not read: `embatch run .` with everything below it. */
