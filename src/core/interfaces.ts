@@ -255,6 +255,14 @@ export interface Hit {
   readonly metadata: Metadata;
 }
 
+/** What a sink's factory is told of the run that opens it. */
+export interface SinkContext {
+  readonly log: Logger;
+  /** Time-ordered id of the run, such as `20261121t100000z-4f1c`. */
+  readonly run: string;
+  readonly shard: { readonly index: number; readonly count: number };
+}
+
 /** Life: `inspect` or `prepare`, then `write` any number of times, `finish`, `close`. Main thread only. */
 export interface Sink extends Closable {
   /** For messages and summaries; without secrets. */

@@ -1,7 +1,6 @@
 import { assertSameSpace } from '../core/recipe.js';
-import type { Abortable, Hit, IndexInfo, Row, Sink, WriteOutcome } from '../core/interfaces.js';
-import { notPrepared, refusalOf } from './check-row.js';
-import type { SinkContext } from './context.js';
+import type { Abortable, Hit, IndexInfo, Row, Sink, SinkContext, WriteOutcome } from '../core/interfaces.js';
+import { notPrepared, refusalOf } from '../core/row-check.js';
 
 interface MemoryIndex {
   info: IndexInfo | undefined;

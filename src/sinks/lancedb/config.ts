@@ -1,8 +1,12 @@
 import { resolve } from 'node:path';
 import { EmbatchError } from '../../core/errors.js';
 import { parseS3Uri } from '../../core/s3.js';
+import type { SinkLimits } from '../../core/interfaces.js';
 
 export interface LanceDbOptions {
+  /** Bounds of one write; undefined means what suits LanceDB. */
+  readonly maxRows?: number | undefined;
+  readonly maxBytes?: number | undefined;
   /** Rows from which on `finish` builds a vector index; below, exact search is fast enough. */
   readonly indexFromRows?: number;
 }
@@ -13,8 +17,13 @@ export interface LanceDbConfig {
   readonly location: string;
   readonly isLocal: boolean;
   readonly storageOptions: Readonly<Record<string, string>>;
+  readonly limits: SinkLimits;
   readonly indexFromRows: number;
 }
+
+/** Small writes are dear: each is a commit of some 50 ms and leaves a file. */
+const MAX_ROWS = 5000;
+const MAX_BYTES = 32 * 2 ** 20;
 
 /** Exact search over so many rows takes 56 ms for 384 dimensions on one slow core. */
 const INDEX_FROM_ROWS = 100_000;
@@ -35,6 +44,7 @@ export function lanceDbConfig(uri: string, options: LanceDbOptions): LanceDbConf
     location: s3 === undefined ? resolve(place) : place,
     isLocal: s3 === undefined,
     storageOptions: s3 === undefined ? {} : s3StorageOptions(process.env),
+    limits: { maxRows: options.maxRows ?? MAX_ROWS, maxBytes: options.maxBytes ?? MAX_BYTES, concurrency: 1 },
     indexFromRows: options.indexFromRows ?? INDEX_FROM_ROWS,
   };
 }

@@ -45,7 +45,7 @@ export function isMissingTable(error: unknown): boolean {
 }
 
 export function isExistingTable(error: unknown): boolean {
-  return /already exists/.test(describeError(error));
+  return describeError(error).includes('already exists');
 }
 
 /** Two changes of one table met; the loser is told so. */

@@ -115,7 +115,7 @@ function structColumn(fields: Field[], values: readonly object[]): Data {
     type: new Struct(fields),
     length: values.length,
     nullCount: 0,
-    children: fields.map(({ name, type }) =>
+    children: fields.map(({ name, type }: Field<DataType>) =>
       column(
         type,
         values.map((value) => (value as Record<string, unknown>)[name] ?? null),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Connection, Table } from '@lancedb/lancedb';
 import { EmbatchError } from '../../core/errors.js';
 import { assertSameSpace } from '../../core/recipe.js';
+import { notPrepared, refusalOf } from '../../core/row-check.js';
 import { sleep } from '../../core/streams.js';
 import type {
   Abortable,
@@ -10,18 +11,15 @@ import type {
   IndexInfo,
   Row,
   Sink,
+  SinkContext,
   SinkLimits,
   WriteOutcome,
 } from '../../core/interfaces.js';
-import { notPrepared, refusalOf } from '../check-row.js';
-import type { SinkContext } from '../context.js';
 import { lanceDbConfig, type LanceDbConfig, type LanceDbOptions } from './config.js';
 import { isExistingTable, isHopeless, isMissingTable, sinkError } from './failures.js';
 import { compact, dropDuplicates, ensureVectorIndex, probesFor } from './upkeep.js';
 
 const TABLE = 'chunks';
-/** Small writes are dear: each is a commit of some 50 ms and leaves a file. */
-const limits: SinkLimits = { maxRows: 5000, maxBytes: 32 * 2 ** 20, concurrency: 1 };
 /** Columns other than text and vector, roughly. */
 const ROW_OVERHEAD_BYTES = 500;
 const MAX_ATTEMPTS = 8;
@@ -43,7 +41,7 @@ interface OpenIndex {
 
 class LanceDbSink implements Sink {
   readonly uri: string;
-  readonly limits = limits;
+  readonly limits: SinkLimits;
   readonly leaseUri: string;
   readonly #config: LanceDbConfig;
   readonly #context: SinkContext;
@@ -54,6 +52,7 @@ class LanceDbSink implements Sink {
     this.#config = config;
     this.#context = context;
     this.uri = config.uri;
+    this.limits = config.limits;
     this.leaseUri = `${config.location}/.embatch`;
   }
 
@@ -304,7 +303,7 @@ class LanceDbSink implements Sink {
 
 async function readInfo(table: Table): Promise<IndexInfo | undefined> {
   const { infoOfSchema } = await import('./records.js');
-  return infoOfSchema((await table.schema()).metadata as Map<string, string>);
+  return infoOfSchema((await table.schema()).metadata);
 }
 
 function isUnfinishedTable(error: unknown): boolean {

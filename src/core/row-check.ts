@@ -1,5 +1,5 @@
-import { EmbatchError } from '../core/errors.js';
-import type { Row } from '../core/interfaces.js';
+import { EmbatchError } from './errors.js';
+import type { Row } from './interfaces.js';
 
 /**
  * Why a row cannot be stored, or undefined where it can. Stores take short, long and not-a-number vectors

@@ -1,0 +1,63 @@
+import { hostname } from 'node:os';
+import { describeError } from '../core/errors.js';
+import type { Abortable, Logger, StateStore } from '../core/interfaces.js';
+import { shardName, type ShardRef } from './names.js';
+
+const INTERVAL_MS = 10_000;
+
+export interface Heartbeat {
+  /** Writes a last time and ends. Idempotent; never throws. */
+  stop(options?: Abortable): Promise<void>;
+}
+
+export interface HeartbeatOptions {
+  readonly log: Logger;
+  readonly intervalMs?: number;
+}
+
+function heartbeatName(shard: ShardRef): string {
+  return `shards/${shardName(shard)}/heartbeat.json`;
+}
+
+/**
+ * Writes what `snapshot` gives, with time, host and process, at once and then every {@link INTERVAL_MS}: who
+ * finds it old knows that the shard is dead. A failure is warned of; the run goes on.
+ */
+export function startHeartbeat(
+  store: StateStore,
+  shard: ShardRef,
+  snapshot: () => object,
+  { log, intervalMs = INTERVAL_MS }: HeartbeatOptions,
+): Heartbeat {
+  const ending = new AbortController();
+  let failing = false;
+  let timer: NodeJS.Timeout | undefined;
+  let beating: Promise<void>;
+  let stopped: Promise<void> | undefined;
+
+  const beat = async (signal: AbortSignal | undefined): Promise<void> => {
+    const beatOf = { time: new Date().toISOString(), host: hostname(), pid: process.pid };
+    try {
+      await store.put(heartbeatName(shard), JSON.stringify({ ...beatOf, ...snapshot() }), { signal });
+      failing = false;
+    } catch (error) {
+      if (!failing && !ending.signal.aborted)
+        log.warn(`The heartbeat was not written: ${describeError(error)}`);
+      failing = true;
+    }
+  };
+  const next = (): void => {
+    beating = beat(ending.signal).finally(() => {
+      if (!ending.signal.aborted) timer = setTimeout(next, intervalMs).unref();
+    });
+  };
+  next();
+
+  const stop = async (signal: AbortSignal | undefined): Promise<void> => {
+    ending.abort();
+    clearTimeout(timer);
+    await beating;
+    await beat(signal);
+  };
+  return { stop: ({ signal } = {}) => (stopped ??= stop(signal)) };
+}
