@@ -1,6 +1,6 @@
 import { EmbatchError } from '../../core/errors.js';
 import type { Abortable, IndexInfo, Sink, WriteOutcome } from '../../core/interfaces.js';
-import { notPrepared, refusalOf } from '../check-row.js';
+import { notPrepared, refusalOf } from '../../core/row-check.js';
 import type { SinkContext } from '../context.js';
 import { createAdaptiveLimiter } from './adaptive-limiter.js';
 import { BULK_FILTER, createBulkWriter, type BulkAnswer } from './bulk-writer.js';
