@@ -7,12 +7,15 @@ import { services } from './settings.mjs';
 /** The helper that hands out all addresses mentions all of them. */
 const helper = at('build/test/support/services.js');
 
+/** Unit tests need no server, whatever they mention. */
+const unitTests = at('build/test/unit/');
+
 /**
  * @param {readonly string[]} files absolute
  * @returns {(keyof typeof services)[]}
  */
 export function servicesNeeded(files) {
-  const text = [...withImports(files)]
+  const text = [...withImports(files.filter((file) => !file.startsWith(unitTests)))]
     .filter((file) => file !== helper)
     .map((file) => readFileSync(file, 'utf8'))
     .join('\n');
