@@ -315,8 +315,10 @@ async function deadLetter(
 
 function recordFailure(progress: ObjectProgress, failure: Failure, context: PipelineContext): void {
   const { key, version } = progress.object;
+  const { record, stage, reason, chunk } = failure;
+  const letter = { key, version, record, stage, reason, ...(chunk === undefined ? {} : { chunk }) };
   progress.failed();
   context.tally.deadLetters += 1;
-  context.deadLetters.add({ uri: objectUri(context.source.id, key), key, version, ...failure });
-  context.log.debug('dead letter', { key, ...failure });
+  context.deadLetters.add({ uri: objectUri(context.source.id, key), ...letter });
+  context.log.debug('dead letter', letter);
 }

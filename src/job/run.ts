@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { describeError, EmbatchError, isEmbatchError } from '../core/errors.js';
 import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
@@ -146,6 +147,8 @@ async function runShard(shardRun: ShardRun): Promise<void> {
 
   const abandon = lease === undefined ? context.abandon : AbortSignal.any([context.abandon, lease.lost]);
   const stop = lease === undefined ? context.stop : AbortSignal.any([context.stop, lease.lost]);
+  // Every read and write under way listens; their number is bounded elsewhere.
+  setMaxListeners(0, stop, abandon, context.stop, context.abandon);
   stop.addEventListener(
     'abort',
     () => {
