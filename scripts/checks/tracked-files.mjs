@@ -11,7 +11,8 @@ const forbidden = [
     pattern: new RegExp(`(?<![\\w/.])(${escaped(root)}|${escaped(os.homedir())})/`),
     what: 'a path of this machine',
   },
-  { pattern: /(?<![\w/.~])\/(home|Users|work)\/\w/, what: 'a path of somebody’s machine' },
+  // /home/node is the home in Node's container images.
+  { pattern: /(?<![\w/.~])\/(home\/(?!node\b)|Users\/|work\/)\w/, what: 'a path of somebody’s machine' },
   {
     pattern: /https?:\/\/[^\s"'`)]*(regist[r]y|pyp[i]|mave[n]|crate[s])/i,
     what: 'the address of a package registry',
