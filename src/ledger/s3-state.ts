@@ -61,14 +61,22 @@ export function createS3State({ bucket, prefix }: S3Location): StateStore {
     put: (name, bytes, options: Abortable = {}) =>
       guarded('write', options, async () => {
         const { client, sdk } = await s3();
-        await client.send(new sdk.PutObjectCommand({ ...named(name), Body: bytes }), aborting(options));
+        await client.send(
+          new sdk.PutObjectCommand({ ...named(name), Body: Buffer.from(bytes) }),
+          aborting(options),
+        );
       }),
 
     putIfAbsent: (name, bytes, options: Abortable = {}) =>
       guarded('write', options, async () => {
         const { client, sdk } = await s3();
         const token = randomUUID();
-        const request = { ...named(name), Body: bytes, IfNoneMatch: '*', Metadata: { [TOKEN_KEY]: token } };
+        const request = {
+          ...named(name),
+          Body: Buffer.from(bytes),
+          IfNoneMatch: '*',
+          Metadata: { [TOKEN_KEY]: token },
+        };
         for (let conflicts = 1; ; conflicts++) {
           try {
             await client.send(new sdk.PutObjectCommand(request), aborting(options));

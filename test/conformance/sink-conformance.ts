@@ -18,7 +18,7 @@ export interface SinkConformance {
   readonly name: string;
   readonly dimensions?: number;
   /** A visible reason not to run, such as a server that is not there. */
-  readonly skip?: string | undefined;
+  readonly skip?: string | false | undefined;
   createPlace(): Promise<SinkPlace>;
 }
 
@@ -27,7 +27,7 @@ const DIMENSIONS = 16;
 /** Registers what every sink promises (core/interfaces.ts) as cases of `node:test`. */
 export function describeSink(suite: SinkConformance): void {
   const dimensions = suite.dimensions ?? DIMENSIONS;
-  const options = suite.skip === undefined ? {} : { skip: suite.skip };
+  const options = { skip: suite.skip ?? false };
 
   describe(`sink: ${suite.name}`, options, () => {
     let place: SinkPlace;

@@ -12,13 +12,13 @@ export interface StatePlace {
 export interface StateConformance {
   readonly name: string;
   /** A visible reason not to run. */
-  readonly skip?: string | undefined;
+  readonly skip?: string | false | undefined;
   createPlace(): Promise<StatePlace>;
 }
 
 /** Registers what every state store promises (core/interfaces.ts) as cases of `node:test`. */
 export function describeState(suite: StateConformance): void {
-  describe(`state: ${suite.name}`, suite.skip === undefined ? {} : { skip: suite.skip }, () => {
+  describe(`state: ${suite.name}`, { skip: suite.skip ?? false }, () => {
     const check = (name: string, body: (open: () => Promise<StateStore>) => Promise<void>): void => {
       it(name, async () => {
         const place = await suite.createPlace();
