@@ -18,26 +18,29 @@ const MIXING_COST = 1;
 export function planChunks(pieces: readonly SizedPiece[], limits: readonly number[]): number[] {
   const count = pieces.length;
   const widest = limits.reduce((most, limit) => Math.max(most, limit), 0);
+  // Flat arrays: the inner loop runs once for each pair of pieces that may share a chunk.
+  const lengths = Float64Array.from(pieces, ({ tokens }) => tokens);
+  const penalties = Float64Array.from(pieces, ({ penalty }) => penalty);
   const best = new Float64Array(count + 1);
   const begin = new Int32Array(count + 1);
   for (let end = 1; end <= count; end++) {
-    const endPenalty = pieces[end]?.penalty ?? 0;
+    const endPenalty = penalties[end] ?? 0;
     let least = Infinity;
     let tokens = 0;
     let inside = Infinity;
     for (let start = end - 1; start >= 0; start--) {
-      const piece = pieces[start] as SizedPiece;
       const limit = limits[start] ?? 0;
-      tokens += piece.tokens;
+      const penalty = penalties[start] ?? 0;
       const alone = start === end - 1;
+      tokens += lengths[start] ?? 0;
       if (tokens > widest && !alone) break;
       if (tokens <= limit || alone) {
         const emptiness = Math.max(0, 1 - tokens / limit);
-        const mixing = Math.max(0, Math.max(piece.penalty, endPenalty) - inside);
+        const mixing = Math.max(0, Math.max(penalty, endPenalty) - inside);
         const cost =
           (best[start] ?? 0) +
           CHUNK_COST +
-          piece.penalty +
+          penalty +
           EMPTINESS_COST * emptiness * emptiness +
           MIXING_COST * mixing;
         if (cost < least) {
@@ -45,7 +48,7 @@ export function planChunks(pieces: readonly SizedPiece[], limits: readonly numbe
           begin[end] = start;
         }
       }
-      inside = Math.min(inside, piece.penalty);
+      inside = Math.min(inside, penalty);
     }
     best[end] = least;
   }

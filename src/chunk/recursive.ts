@@ -6,7 +6,7 @@ import { indexHeadings } from './headings.js';
 import { OVERLAP_CHARS_PER_TOKEN, overlapStarts } from './overlap.js';
 import { isSentenceStart } from './piece.js';
 import type { Piece, SizedPiece } from './piece.js';
-import { cutPieces } from './pieces.js';
+import { cutPieces, joinTiny } from './pieces.js';
 import { planChunks } from './plan.js';
 import { cutInTwo, sizePieces } from './sizing.js';
 import type { SizingContext } from './sizing.js';
@@ -16,6 +16,8 @@ import { truncateIds } from './truncate.js';
 /** Text (UTF-16 code units) that is planned at once: bounds the memory, and what a correction plans again. */
 const MIN_BLOCK_CHARS = 65_536;
 const BLOCK_CHARS_PER_TOKEN = 32;
+/** Smaller pieces are joined. A character is seldom more than a token, so this many fill a chunk. */
+const GRAINS_PER_CHUNK = 16;
 /** Chunks at the end of a block that are planned again together with the next block. */
 const REPLANNED_CHUNKS = 2;
 
@@ -36,7 +38,8 @@ export async function cutDocument(
   const blockChars = Math.max(MIN_BLOCK_CHARS, limits.chunkTokens * BLOCK_CHARS_PER_TOKEN);
   let block: Piece[] = [];
   let blockStart = 0;
-  for (const piece of cutPieces(document.text, document.headings)) {
+  const pieces = cutPieces(document.text, document.headings);
+  for (const piece of joinTiny(pieces, limits.chunkTokens / GRAINS_PER_CHUNK)) {
     block.push(piece);
     if (piece.end - blockStart < blockChars) continue;
     await cutter.add(block);
