@@ -40,6 +40,7 @@ const broken: Expected = { documents: 0, failed: true };
 
 /** Counted by other means than the program's own, from the bytes and what the manifest says of them. */
 export function expectedOf({ key, bytes, format = '', kinds }: CorpusObject): Expected {
+  if (bytes.length === 0) return nothing;
   if (kinds.includes('binary')) return key.endsWith('.txt') ? broken : nothing;
   if (kinds.includes('nul-bytes') || kinds.includes('not-gzip') || kinds.includes('truncated')) return broken;
   if (['pdf', 'docx', 'parquet'].includes(format)) return nothing;
