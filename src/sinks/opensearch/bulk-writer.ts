@@ -1,11 +1,21 @@
-import { EmbatchError } from '../../core/errors.js';
+import { setMaxListeners } from 'node:events';
+import type { EmbatchError } from '../../core/errors.js';
 import type { Abortable, Logger, WriteOutcome } from '../../core/interfaces.js';
 import { sleep } from '../../core/streams.js';
 import type { AdaptiveLimiter } from './adaptive-limiter.js';
-import { explainFailure } from './explain.js';
+import { explainFailure, indexLost } from './explain.js';
 import { RequestFailure, serverWords, type ServerError } from './failure.js';
 import type { Line } from './ndjson.js';
-import { gaveUp, isOverload, judgeItem, judgeRequest, pauseMs, type Pauses, type Verdict } from './retry.js';
+import {
+  gaveUp,
+  isOverload,
+  judgeItem,
+  judgeRequest,
+  mayBeTooLarge,
+  pauseMs,
+  type Pauses,
+  type Verdict,
+} from './retry.js';
 
 /** What the answer of a bulk request is filtered down to, see {@link BULK_FILTER}. */
 export interface BulkAnswer {
@@ -47,6 +57,8 @@ interface Leftover {
   readonly failure: RequestFailure;
 }
 
+/** So many times a request is sent as it is, before it is tried in halves. */
+const TRIES_UNCUT = 5;
 /** Rows of one request are never made fewer than by halving down to this, in bytes. */
 const SMALLEST_LEARNT_BYTES = 64 * 1024;
 
@@ -54,6 +66,8 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
   const { uri, limiter, log } = options;
   /** Fires with the error that ended this sink, and ends every wait. */
   const halt = new AbortController();
+  // Every write listens, and every wait of a write: many, but no leak.
+  setMaxListeners(0, halt.signal);
   let maxBytes = options.maxBytes;
   let writing = 0;
   let lastProgress = performance.now();
@@ -90,8 +104,10 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
       const left = await request(waiting, signal);
       if (left === undefined) return;
       if (left.pause !== 'none') await wait(left.pause, attempt, left.failure, signal);
+      const stuck =
+        attempt >= TRIES_UNCUT && left.rows.length === waiting.length && mayBeTooLarge(left.failure);
       waiting = left.rows;
-      if (left.inHalves && waiting.length > 1) {
+      if ((left.inHalves || stuck) && waiting.length > 1) {
         await allSettled(halves(waiting).map((half) => deliver(half, signal)));
         return;
       }
@@ -162,14 +178,14 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
   }
 
   function learnSize(refusedBytes: number): void {
-    const half = Math.max(SMALLEST_LEARNT_BYTES, Math.ceil(refusedBytes / 2));
-    if (half >= maxBytes) return;
-    maxBytes = half;
+    // What is larger was cut before the lesson was learnt.
+    if (refusedBytes > maxBytes || refusedBytes / 2 < SMALLEST_LEARNT_BYTES) return;
+    maxBytes = Math.ceil(refusedBytes / 2);
     log.info(
       'the cluster takes smaller requests than configured; bulk requests are cut smaller from now on',
       {
         refusedBytes,
-        maxBytes: half,
+        maxBytes,
       },
     );
   }
@@ -211,15 +227,8 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
   }
 
   function end(failure: RequestFailure): EmbatchError {
-    return halted(
-      failure.type === 'index_not_found_exception'
-        ? new EmbatchError(
-            'SINK',
-            `${uri} was dropped, or dropped and made anew, while this run wrote to it (${failure.message}): ` +
-              'run again to build it anew.',
-          )
-        : explainFailure(failure, uri),
-    );
+    const lost = failure.type === 'index_not_found_exception';
+    return halted(lost ? indexLost(uri) : explainFailure(failure, uri));
   }
 
   function halted(error: EmbatchError): EmbatchError {
@@ -289,6 +298,7 @@ function either(
   second: AbortSignal | undefined,
 ): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
   const stops = [first, ...(second === undefined ? [] : [second])].map((signal) => {
     const onAbort = (): void => {
       controller.abort(signal.reason);

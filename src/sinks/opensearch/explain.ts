@@ -12,6 +12,14 @@ export function explainFailure(failure: RequestFailure, uri: string): EmbatchErr
   });
 }
 
+/** Rows that were acknowledged are gone with the index that took them. */
+export function indexLost(uri: string): EmbatchError {
+  return new EmbatchError(
+    'SINK',
+    `${uri} was dropped, or dropped and made anew, while this run wrote to it: run again to fill it anew.`,
+  );
+}
+
 interface Explanation {
   readonly what: string;
   readonly todo?: string;

@@ -49,8 +49,8 @@ function isAboutTheIndex(error: ServerError | undefined): boolean {
 /** 429 for a request that alone is over the limit: indexing pressure and circuit breakers. */
 function neverPasses(error: ServerError | undefined): boolean {
   const reason = error?.reason ?? '';
-  const operation = /[[ ]operation_bytes=(\d+)/.exec(reason)?.[1];
-  const limit = /[[ ]max_[a-z_]+_bytes=(\d+)/.exec(reason)?.[1];
+  const operation = /operation_bytes=(\d+)/.exec(reason)?.[1];
+  const limit = /max_[a-z_]+_bytes=(\d+)/.exec(reason)?.[1];
   if (operation !== undefined && limit !== undefined) return Number(operation) > Number(limit);
   if (error?.type !== 'circuit_breaking_exception' || error.bytes_limit === undefined) return false;
   const added = /new bytes reserved: \[(\d+)\//.exec(reason)?.[1] ?? error.bytes_wanted;
@@ -77,6 +77,11 @@ export function isOverload(status: number | undefined, type: string): boolean {
   return status === undefined
     ? type === ownTypes.timeout
     : status === 429 || status === 503 || status === 403;
+}
+
+/** Whether it may be the size of the request, though nobody says so: a full node, or one that hangs up or is silent. */
+export function mayBeTooLarge({ status, type }: RequestFailure): boolean {
+  return status === 429 || type === ownTypes.timeout || type === 'ECONNRESET' || type === 'EPIPE';
 }
 
 // ── Pauses ───────────────────────────────────────────────────────────────────────────────────────────

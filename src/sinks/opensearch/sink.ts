@@ -1,4 +1,4 @@
-import { EmbatchError } from '../../core/errors.js';
+import { EmbatchError, isEmbatchError } from '../../core/errors.js';
 import type { Abortable, IndexInfo, Sink, WriteOutcome } from '../../core/interfaces.js';
 import { notPrepared, refusalOf } from '../../core/row-check.js';
 import type { SinkContext } from '../context.js';
@@ -7,7 +7,7 @@ import { BULK_FILTER, createBulkWriter, type BulkAnswer } from './bulk-writer.js
 import { checkServer } from './check-server.js';
 import { connect, type Cluster } from './client.js';
 import { parseConfig, type Config, type OpenSearchOptions } from './config.js';
-import { explainFailure } from './explain.js';
+import { explainFailure, indexLost } from './explain.js';
 import { RequestFailure } from './failure.js';
 import { estimateBytes, serialiseRow } from './ndjson.js';
 import { prepareIndex, readIndex, undefinedIf, type OpenIndex } from './open-index.js';
@@ -160,13 +160,14 @@ export function createOpenSearchSink(
 
   /** What was written must be in the index that was opened: for clusters where the alias could not be made. */
   async function assertStillOurs({ indexId }: IndexInfo, callOptions: Abortable): Promise<void> {
-    const now = await call((cluster) => readIndex(cluster, config, callOptions), callOptions);
-    if (now?.info.indexId === indexId) return;
-    throw new EmbatchError(
-      'SINK',
-      `${config.uri} was ${now === undefined ? 'dropped' : 'dropped and made anew'} while this run wrote to it: ` +
-        'run again to build it anew.',
+    const now = await call((cluster) => readIndex(cluster, config, callOptions), callOptions).catch(
+      (error: unknown) => {
+        // A bulk request to a dropped index made one that knows nothing of us.
+        if (isEmbatchError(error, 'USAGE')) return undefined;
+        throw error;
+      },
     );
+    if (now?.info.indexId !== indexId) throw indexLost(config.uri);
   }
 }
 
