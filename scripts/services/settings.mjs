@@ -32,6 +32,8 @@ export const services = {
       'thread_pool.write.size': '1',
       'thread_pool.write.queue_size': '1',
       'http.max_content_length': '1mb',
+      // Below the limit of a request: some requests are small enough to be read and too large to be ever admitted.
+      'indexing_pressure.memory.limit': '512kb',
     },
   },
 };

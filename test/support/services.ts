@@ -32,5 +32,5 @@ export const s3Url = (): string => address('EMBATCH_TEST_S3');
 /** A node with room. Indexes are the tests' own: give them names that no other file uses, and delete them. */
 export const openSearchUrl = (): string => address('EMBATCH_TEST_OPENSEARCH');
 
-/** A node with one write thread, a queue of one and requests of at most 1 MB. */
+/** A node with one write thread, a queue of one, requests of at most 1 MB and half a megabyte under way. */
 export const tightOpenSearchUrl = (): string => address('EMBATCH_TEST_OPENSEARCH_TIGHT');

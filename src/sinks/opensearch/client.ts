@@ -149,7 +149,9 @@ function toFailure(error: unknown, timeoutMs: number): RequestFailure {
   if (name === 'DeserializationError')
     return new RequestFailure(ownTypes.brokenAnswer, 'the answer is not JSON');
   const cause = error instanceof Error ? error.cause : undefined;
-  const words = describeError(cause ?? error);
+  const told = describeError(cause ?? error);
+  // OpenSSL's words lie between addresses and its own source lines.
+  const words = /:SSL routines:[^:]*:([^:]+):/.exec(told)?.[1] ?? told;
   return new RequestFailure(systemErrorCode(cause) ?? ownTypes.brokenAnswer, words);
 }
 

@@ -73,6 +73,9 @@ export function parseRefusal(body: unknown): { error: ServerError | undefined; w
 }
 
 function shortened(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
+  const line = text
+    .replace(/\s+/g, ' ')
+    .replace(/[\s.]+$/, '')
+    .trimStart();
   return line.length <= MAX_WORDS ? line : `${line.slice(0, MAX_WORDS)}…`;
 }

@@ -117,7 +117,7 @@ export interface RetryOptions extends Abortable {
   readonly patienceMs: number;
   readonly log: Logger;
   /** Nothing has answered yet: a refused connection or an unknown host is a mistake, not an outage. */
-  readonly firstContact: boolean;
+  isFirstContact(): boolean;
 }
 
 /** Repeats `work` while the cluster's refusals are temporary. Other refusals are thrown as they are. */
@@ -130,7 +130,7 @@ export async function retrying<T>(work: () => Promise<T>, options: RetryOptions)
       if (!(error instanceof RequestFailure)) throw error;
       const verdict = judgeRequest(error);
       if (verdict !== 'again' && verdict !== 'later') throw error;
-      if (options.firstContact && error.status === undefined) throw error;
+      if (options.isFirstContact() && error.status === undefined) throw error;
       const left = deadline - performance.now();
       if (left <= 0) throw gaveUp(options.uri, options.patienceMs, error);
       options.log.debug('the cluster refused for now; trying again', { attempt, reason: error.message });

@@ -43,14 +43,13 @@ export function createOpenSearchSink(
     const cluster = await connecting;
     try {
       const { uri, patienceMs } = config;
-      const firstContact = !contacted;
       return await retrying(
         async () => {
           if (!contacted) await checkServer(cluster, config.uri, { signal });
           contacted = true;
           return work(cluster);
         },
-        { uri, pauses, patienceMs, log, firstContact, signal },
+        { uri, pauses, patienceMs, log, isFirstContact: () => !contacted, signal },
       );
     } catch (error) {
       throw error instanceof RequestFailure ? explainFailure(error, config.uri) : error;

@@ -1,4 +1,9 @@
-/** What the tests of the OpenSearch sink ask of a server directly, past the code under test. */
+/** What the tests of the OpenSearch sink ask of a server directly, past the code under test, and sinks to test. */
+import type { IndexInfo, Row, Sink, WriteOutcome } from '#embatch/core/interfaces.js';
+import type { OpenSearchOptions } from '#embatch/sinks/opensearch/config.js';
+import { createOpenSearchSink } from '#embatch/sinks/opensearch/sink.js';
+import { aRow, infoFor } from '../../conformance/sink-rows.js';
+import { recordingLogger, type RecordingLogger } from '../../support/recording-logger.js';
 
 /** JSON of the answer; throws where the status is not 2xx. */
 export async function call(
@@ -44,4 +49,43 @@ export async function storedDocument(
 export async function countOf(serverUrl: string, index: string): Promise<number> {
   await call('POST', `${serverUrl}/${index}/_refresh`);
   return (await call('GET', `${serverUrl}/${index}/_count`))['count'] as number;
+}
+
+/** A sink with an index of its own on `serverUrl`, prepared; both are gone after `use`. */
+export async function withSink(
+  serverUrl: string,
+  options: OpenSearchOptions,
+  use: (place: TestPlace) => Promise<void>,
+): Promise<void> {
+  const index = `sink-${process.pid}-${indices++}`;
+  const log = recordingLogger();
+  const sink = createOpenSearchSink(sinkUri(serverUrl, index), { ...quick, ...options }, { log });
+  try {
+    const info = await sink.prepare(infoFor(DIMENSIONS));
+    await use({ sink, index, info, log });
+  } finally {
+    await sink.close();
+    await removeIndices(serverUrl, index);
+  }
+}
+
+export interface TestPlace {
+  readonly sink: Sink;
+  readonly index: string;
+  readonly info: IndexInfo;
+  readonly log: RecordingLogger;
+}
+
+/** Pauses of a test, so that many tries fit into a second. */
+const quick: OpenSearchOptions = { retryPauseMs: 5, blockedPauseMs: 20, replicas: 0 };
+export const DIMENSIONS = 8;
+let indices = 0;
+
+export function rowsOf(count: number, dimensions = DIMENSIONS): Row[] {
+  return Array.from({ length: count }, (_, n) => aRow(n, dimensions));
+}
+
+/** The words of a refusal; empty where there was none. */
+export function reasonOf(outcome: WriteOutcome | undefined): string {
+  return outcome?.ok === false ? outcome.reason : '';
 }

@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import {
+  createServer as createPlainServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { testData } from '../../support/paths.js';
+
+export const certificateFile = testData('tls/cert.pem');
+
+export interface Refusal {
+  readonly status: number;
+  readonly body?: string;
+}
+
+export interface FrontOptions {
+  readonly upstream: string;
+  readonly tls?: boolean;
+  /** Looks at each request with its whole body; undefined lets it through. */
+  readonly refuse?: (request: IncomingMessage, body: Buffer) => Refusal | undefined;
+}
+
+export interface Front {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Stands before a plain server without accounts and plays one with TLS or with a doorkeeper. */
+export async function startFront({ upstream, tls = false, refuse }: FrontOptions): Promise<Front> {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    pass(upstream, refuse, request, response).catch((error: unknown) => {
+      response.destroy(error as Error);
+    });
+  };
+  const server: Server = tls
+    ? createTlsServer(
+        {
+          key: await readFile(testData('tls/key.pem')),
+          cert: await readFile(certificateFile),
+        },
+        answer,
+      )
+    : createPlainServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${String(port)}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function pass(
+  upstream: string,
+  refuse: FrontOptions['refuse'],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  const refusal = refuse?.(request, body);
+  if (refusal !== undefined) {
+    response.writeHead(refusal.status, { 'content-type': 'application/json' }).end(refusal.body);
+    return;
+  }
+  const answer = await fetch(`${upstream}${request.url ?? '/'}`, {
+    method: request.method ?? 'GET',
+    ...(body.length === 0
+      ? {}
+      : { body, headers: { 'content-type': request.headers['content-type'] ?? 'application/json' } }),
+  });
+  const text = await answer.text();
+  response.writeHead(answer.status, {
+    'content-type': answer.headers.get('content-type') ?? 'application/json',
+  });
+  response.end(text);
+}
