@@ -17,7 +17,8 @@ import { openSearchUrl, skipWithoutOpenSearch, skipWithoutS3 } from '../support/
 import { sharedFolder } from '../support/shared.js';
 
 const shared = sharedFolder();
-const skip = shared === undefined ? 'no ../shared beside the project' : skipWithoutS3 || skipWithoutOpenSearch;
+const skip =
+  shared === undefined ? 'no ../shared beside the project' : skipWithoutS3 || skipWithoutOpenSearch;
 const bucket = 'e2e-corpus';
 const indexes = ['e2e-corpus-one', 'e2e-corpus-sequence', 'e2e-corpus-at-once'] as const;
 
@@ -60,27 +61,33 @@ async function run(index: string, ...flags: readonly string[]): Promise<RunSumma
 const byId = (rows: readonly StoredRow[]): string[] =>
   rows.map(({ id, source }) => `${id} ${JSON.stringify(source)}`).sort();
 
-test('every object of the corpus is accounted for, and the index agrees with an independent count', { skip }, async () => {
-  const summary = await run(indexes[0]);
-  const expected = new Map(objects.map((object) => [object.key, expectedOf(object)]));
-  const listed = [...expected.keys()].filter((key) => !key.endsWith('/'));
-  assert.equal(summary.status, 'partial');
-  assert.equal(summary.objects.listed, listed.length);
-  const { mine, unchanged, embedded, skipped, failed } = summary.objects;
-  assert.equal(mine, listed.length);
-  assert.equal(mine, unchanged + embedded + skipped + failed);
-  const all = [...expected.values()];
-  assert.equal(failed, all.filter((outcome) => outcome.failed).length);
-  assert.equal(embedded, all.filter((outcome) => !outcome.failed && outcome.documents > 0).length);
+test(
+  'every object of the corpus is accounted for, and the index agrees with an independent count',
+  { skip },
+  async () => {
+    const summary = await run(indexes[0]);
+    const expected = new Map(objects.map((object) => [object.key, expectedOf(object)]));
+    const listed = [...expected.keys()].filter((key) => !key.endsWith('/'));
+    assert.equal(summary.status, 'partial');
+    assert.equal(summary.objects.listed, listed.length);
+    const { mine, unchanged, embedded, skipped, failed } = summary.objects;
+    assert.equal(mine, listed.length);
+    assert.equal(mine, unchanged + embedded + skipped + failed);
+    const all = [...expected.values()];
+    assert.equal(failed, all.filter((outcome) => outcome.failed).length);
+    assert.equal(embedded, all.filter((outcome) => !outcome.failed && outcome.documents > 0).length);
 
-  const rows = await scanIndex(openSearchUrl(), indexes[0]);
-  const stored = new Map<string, number>();
-  for (const { source } of rows) stored.set(source.metadata.key, (stored.get(source.metadata.key) ?? 0) + 1);
-  for (const [key, { documents }] of expected) assert.equal(stored.get(key) ?? 0, documents, JSON.stringify(key));
-  assert.equal(summary.vectors.written, rows.length);
-  assert.equal(summary.documents, rows.length);
-  assert.ok(summary.truncatedTokens > 0, 'what was cut off is counted');
-});
+    const rows = await scanIndex(openSearchUrl(), indexes[0]);
+    const stored = new Map<string, number>();
+    for (const { source } of rows)
+      stored.set(source.metadata.key, (stored.get(source.metadata.key) ?? 0) + 1);
+    for (const [key, { documents }] of expected)
+      assert.equal(stored.get(key) ?? 0, documents, JSON.stringify(key));
+    assert.equal(summary.vectors.written, rows.length);
+    assert.equal(summary.documents, rows.length);
+    assert.ok(summary.truncatedTokens > 0, 'what was cut off is counted');
+  },
+);
 
 test('a second run over the same source changes nothing in the index', { skip }, async () => {
   const rows = byId(await scanIndex(openSearchUrl(), indexes[0]));
@@ -90,9 +97,13 @@ test('a second run over the same source changes nothing in the index', { skip },
 
 test('three shards, one after the other, end in the same index as one', { skip }, async () => {
   const summaries: RunSummary[] = [];
-  for (const shard of [2, 0, 1]) summaries.push(await run(indexes[1], '--shard', String(shard), '--shards', '3'));
+  for (const shard of [2, 0, 1])
+    summaries.push(await run(indexes[1], '--shard', String(shard), '--shards', '3'));
   assertSharedOut(summaries);
-  assert.deepEqual(byId(await scanIndex(openSearchUrl(), indexes[1])), byId(await scanIndex(openSearchUrl(), indexes[0])));
+  assert.deepEqual(
+    byId(await scanIndex(openSearchUrl(), indexes[1])),
+    byId(await scanIndex(openSearchUrl(), indexes[0])),
+  );
 });
 
 test('three shards, all at once, end in the same index as one', { skip }, async () => {
@@ -100,7 +111,10 @@ test('three shards, all at once, end in the same index as one', { skip }, async 
     [0, 1, 2].map((shard) => run(indexes[2], '--shard', String(shard), '--shards', '3', '--workers', '1')),
   );
   assertSharedOut(summaries);
-  assert.deepEqual(byId(await scanIndex(openSearchUrl(), indexes[2])), byId(await scanIndex(openSearchUrl(), indexes[0])));
+  assert.deepEqual(
+    byId(await scanIndex(openSearchUrl(), indexes[2])),
+    byId(await scanIndex(openSearchUrl(), indexes[0])),
+  );
 });
 
 function assertSharedOut(summaries: readonly RunSummary[]): void {

@@ -26,7 +26,12 @@ export function unpackCorpus(shared: string, folder: string): CorpusObject[] {
     .split('\n')
     .map((line) => JSON.parse(line) as ManifestLine)
     .filter(({ key }) => !key.includes('\n'))
-    .map(({ key, file, format, kind = [] }) => ({ key, bytes: readFileSync(join(folder, file)), format, kinds: kind }));
+    .map(({ key, file, format, kind = [] }) => ({
+      key,
+      bytes: readFileSync(join(folder, file)),
+      format,
+      kinds: kind,
+    }));
 }
 
 /** What an object must become: so many documents, or nothing, or documents and a dead letter. */
@@ -63,7 +68,8 @@ function countJsonLines(text: string): Expected {
   for (const line of text.split('\n').filter((candidate) => candidate.trim() !== '')) {
     const record = parsed(line);
     if (record === undefined) failed = true;
-    else if (Object.values(record).some((value) => typeof value === 'string' && value.trim() !== '')) documents += 1;
+    else if (Object.values(record).some((value) => typeof value === 'string' && value.trim() !== ''))
+      documents += 1;
   }
   return { documents, failed };
 }

@@ -1,8 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { cli } from './paths.js';
 
 export interface Ended {
@@ -44,11 +40,4 @@ export function runCli(args: readonly string[], { cwd, env = {}, onSpawn }: CliO
 export function s3Environment(): Record<string, string> {
   const names = ['AWS_ENDPOINT_URL_S3', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'];
   return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']));
-}
-
-/** An empty folder that is removed after the test. */
-export async function temporaryFolder(context: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'embatch-test-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
 }
