@@ -44,11 +44,14 @@ export async function assertChunks(
 ): Promise<void> {
   const points = Array.from(document.text);
   const slice = (start: number, end: number): string => points.slice(start, end).join('');
+  let [position, positionEnd] = [0, 0];
   let [lastStart, lastEnd] = [-1, 0];
   for (const chunk of chunks) {
     assert.equal(slice(chunk.start, chunk.end), chunk.text, 'offsets give the text');
     assert.ok(chunk.text !== '' && chunk.text === chunk.text.trim(), 'the text is trimmed');
     assert.ok(chunk.start > lastStart && chunk.end > lastEnd, 'chunks go forward');
+    position += slice(positionEnd, chunk.start).length;
+    positionEnd = chunk.start;
     if (chunk.start >= lastEnd) {
       assert.equal(slice(lastEnd, chunk.start).trim(), '', `nothing is lost before ${chunk.start}`);
     } else {
@@ -57,7 +60,7 @@ export async function assertChunks(
     }
     [lastStart, lastEnd] = [chunk.start, chunk.end];
     assert.ok(chunk.tokenIds.length <= options.chunkTokens, `${chunk.tokenIds.length} tokens`);
-    assert.equal(chunk.heading, headingAt(document, slice(0, chunk.start).length), 'the heading in force');
+    assert.equal(chunk.heading, headingAt(document, position), 'the heading in force');
     assert.equal(chunk.truncatedTokens, 0, 'nothing is cut off');
   }
   assert.equal(slice(lastEnd, points.length).trim(), '', 'nothing is lost at the end');
@@ -77,5 +80,7 @@ function headingAt({ headings }: Document, position: number): string | undefined
     while (open.length > 0 && (open.at(-1)?.level ?? 0) >= heading.level) open.pop();
     open.push(heading);
   }
-  return open.length === 0 ? undefined : open.map((heading) => heading.text).join(' > ');
+  return open.length === 0
+    ? undefined
+    : open.map((heading) => heading.text.replace(/\s+/g, ' ').trim()).join(' > ');
 }
