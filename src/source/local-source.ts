@@ -4,12 +4,14 @@ import { describeError, EmbatchError, systemErrorCode, type ErrorCode } from '..
 import type { Abortable, OpenObject, SourceObject } from '../core/interfaces.js';
 import { createBody } from './body.js';
 import type { GlobbedSource } from './filter.js';
-import { describeFile, outOfFiles, realPathOf, walk, type WalkOptions } from './local-walk.js';
+import type { FolderOptions } from './local-folder.js';
+import { describeFile, isWithin, outOfFiles, realPathOf } from './local-paths.js';
+import { walk } from './local-walk.js';
 import { printable } from './printable.js';
 
 const READ_BYTES = 256 * 1024;
 
-export interface LocalSourceOptions extends WalkOptions {
+export interface LocalSourceOptions extends FolderOptions {
   /** Takes the place of `file://` and the real path, where one folder is mounted in different places. */
   readonly sourceId?: string | undefined;
 }
@@ -25,8 +27,7 @@ export async function createLocalSource(
 ): Promise<GlobbedSource> {
   const { root, file } = await locate(path);
   for (const excluded of options.leaveOut ?? []) {
-    const real = await realPathOf(excluded);
-    if (root === real || root.startsWith(real.endsWith(sep) ? real : real + sep)) {
+    if (isWithin(root, await realPathOf(excluded))) {
       throw new EmbatchError(
         'USAGE',
         `The source ${printable(path)} lies within ${printable(excluded)}, where this run writes. ` +

@@ -8,7 +8,9 @@ export async function eventually(
   description: string,
   condition: () => boolean | Promise<boolean>,
 ): Promise<void> {
-  for (const deadline = Date.now() + GIVE_UP_MS; !(await condition()); await pause(POLL_MS)) {
+  const deadline = Date.now() + GIVE_UP_MS;
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for: ${description}`);
+    await pause(POLL_MS);
   }
 }

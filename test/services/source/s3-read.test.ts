@@ -14,6 +14,9 @@ import { collect, readAll } from '../../support/sources.js';
 const LARGE_BYTES = 3 * 1024 * 1024;
 const large = randomBytes(LARGE_BYTES);
 
+/** Longer than any test may take. */
+const NEVER_MS = 600_000;
+
 let bucket: TestBucket;
 let proxy: FaultProxy;
 
@@ -207,7 +210,7 @@ for (const [described, ignored] of [
 }
 
 test('a body that is returned early, read or not, ends its connection', { skip }, async () => {
-  const { source, object } = await listed('large.bin');
+  const { source, object } = await listed('large.bin', { socketTimeoutMs: NEVER_MS });
   proxy.add({ when: isGet, fault: { kind: 'stall', bytes: 100_000 } });
   for (const reads of [0, 1]) {
     const chunks = (await source.open(object)).body[Symbol.asyncIterator]();
@@ -220,7 +223,7 @@ test('a body that is returned early, read or not, ends its connection', { skip }
 });
 
 test('a body can be returned while a read waits for a silent store', { skip }, async () => {
-  const { source, object } = await listed('large.bin');
+  const { source, object } = await listed('large.bin', { socketTimeoutMs: NEVER_MS });
   proxy.add({ when: isGet, fault: { kind: 'stall', bytes: 0 } });
   const chunks = (await source.open(object)).body[Symbol.asyncIterator]();
   const pending = chunks.next();
@@ -231,7 +234,7 @@ test('a body can be returned while a read waits for a silent store', { skip }, a
 });
 
 test('reading stops with the reason of the signal', { skip }, async () => {
-  const { source, object } = await listed('large.bin');
+  const { source, object } = await listed('large.bin', { socketTimeoutMs: NEVER_MS });
   const controller = new AbortController();
   const reason = new Error('enough');
   proxy.add({ when: isGet, fault: { kind: 'stall', bytes: 100_000 } });

@@ -17,6 +17,7 @@ for (const [glob, matched, unmatched] of [
   ['./README.md', ['README.md'], ['x/README.md']],
   ['*.{md,txt}', ['a.md', 'x/a.txt'], ['a.html']],
   ['!a.md', ['!a.md'], ['a.md', 'b']],
+  ['!docs/a.md', ['!docs/a.md'], ['docs/a.md', 'b']],
   ['[a-c].md', ['x/b.md'], ['d.md']],
   ['**', ['a', '.a/.b', 'a/../b', '/a', 'a\nb', 'é/😀'], []],
   ['\\[id\\].md', ['[id].md'], ['i.md']],

@@ -4,7 +4,8 @@ import { chmod, mkdir, symlink, unlink, utimes, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
-import { walk, type WalkOptions } from '#embatch/source/local-walk.js';
+import type { FolderOptions } from '#embatch/source/local-folder.js';
+import { walk } from '#embatch/source/local-walk.js';
 import { recordingLogger, type RecordingLogger } from '../../support/recording-logger.js';
 import { collect, collectKeys } from '../../support/sources.js';
 import { tempFolder, writeFiles } from '../../support/temp-folder.js';
@@ -15,7 +16,7 @@ const posixOnly = process.platform === 'win32' ? 'Windows has no such thing' : f
 /** A folder to walk, and its walk as something to collect from. */
 function walking(
   root: string,
-  options: Partial<WalkOptions> = {},
+  options: Partial<FolderOptions> = {},
 ): { list: () => ReturnType<typeof walk>; log: RecordingLogger } {
   const log = recordingLogger();
   return { log, list: () => walk(root, { log, ...options }) };
@@ -149,6 +150,12 @@ test('followed links end where they lead back', { skip: posixOnly }, async (t) =
   assert.match(warnings, /the link \S+\/broken: it leads nowhere/);
 });
 
+test('a link to a folder above the root is a loop, too', { skip: posixOnly }, async (t) => {
+  const root = await folderOf(t, ['outside.md', 'docs/a.md']);
+  await symlink('..', join(root, 'docs/up'));
+  assert.deepEqual(await collectKeys(walking(join(root, 'docs'), { followLinks: true })), ['a.md']);
+});
+
 test('a followed link sorts as the folder that it is', { skip: posixOnly }, async (t) => {
   const root = await folderOf(t, ['d/x', 'a-b', 'a.txt', 'a0']);
   await symlink('d', join(root, 'a'));
@@ -159,6 +166,7 @@ test('a followed link sorts as the folder that it is', { skip: posixOnly }, asyn
 test('a link to the sink is not a way around', { skip: posixOnly }, async (t) => {
   const root = await folderOf(t, ['a.md', 'vectors/x']);
   await symlink('vectors', join(root, 'b'));
+  await symlink('vectors/x', join(root, 'c'));
   const options = { followLinks: true, leaveOut: [join(root, 'vectors')] };
   assert.deepEqual(await collectKeys(walking(root, options)), ['a.md']);
 });
