@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { EmbatchError, describeError, systemErrorCode } from '../core/errors.js';
+import { EmbatchError, systemErrorCode } from '../core/errors.js';
+import { explainFileError } from '../core/file-errors.js';
 import type { Abortable, StateStore } from '../core/interfaces.js';
 import { assertName } from './names.js';
 
@@ -141,22 +142,14 @@ async function flushFolder(folder: string): Promise<void> {
 }
 
 function isAbsent(error: unknown): boolean {
-  return ['ENOENT'].includes(systemErrorCode(error) ?? '');
+  return systemErrorCode(error) === 'ENOENT';
 }
-
-const remedies: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full; free some space and run again',
-  EDQUOT: 'the disk quota is used up; free some space and run again',
-  EROFS: 'the file system is read-only; choose another folder with --state',
-  EACCES: 'permission denied; choose a folder that this user may write to with --state',
-  EPERM: 'not permitted; choose a folder that this user may write to with --state',
-  ENOTDIR: 'a part of the path is a file, not a folder; choose another folder with --state',
-  EEXIST: 'a part of the path is a file, not a folder; choose another folder with --state',
-  EISDIR: 'it is a folder where a file is expected; choose another folder with --state',
-};
 
 function stateError(doing: string, path: string, error: unknown): EmbatchError {
   if (error instanceof EmbatchError) return error;
-  const words = remedies[systemErrorCode(error) ?? ''] ?? describeError(error);
-  return new EmbatchError('STATE', `Cannot ${doing} the state at ${path}: ${words}`, { cause: error });
+  return new EmbatchError(
+    'STATE',
+    `Cannot ${doing} the state at ${path}: ${explainFileError(error)}. --state names another place.`,
+    { cause: error },
+  );
 }
