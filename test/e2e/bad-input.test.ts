@@ -203,7 +203,7 @@ test('an index of another dimension is refused, and --recreate is the way on', a
   assert.equal((await runCli(['run', '.'], { cwd })).code, 0);
   const refused = await runCli(['run', '.', ...tiny], { cwd });
   assert.equal(refused.code, 2);
-  assert.match(refused.stderr, /holds vectors of 384 dimensions, this model makes 32.*--recreate/);
+  assert.match(refused.stderr, /holds vectors of 384 dimensions, this model makes 16.*--recreate/);
   const recreated = await runCli(['run', '.', ...tiny, '--recreate'], { cwd });
   assert.equal(recreated.code, 0, recreated.stderr);
 });

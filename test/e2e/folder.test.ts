@@ -67,7 +67,7 @@ test('a folder becomes an index that answers questions', async (context) => {
     assert.equal(answer.code, 0, answer.stderr);
     const [hit] = (JSON.parse(answer.stdout) as Found).hits;
     assert.ok(
-      hit?.source.startsWith('file:///') && hit.source.endsWith(`/${source}`),
+      hit !== undefined && hit.source.startsWith('file:///') && hit.source.endsWith(`/${source}`),
       `${question}: ${JSON.stringify(hit)}`,
     );
     assert.equal(hit.metadata.record, record);
