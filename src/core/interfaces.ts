@@ -99,7 +99,7 @@ export type DocumentOutcome =
   | {
       readonly kind: 'document';
       readonly document: Document;
-      /** Where text and id were taken from, for the summary; undefined for whole-object documents. */
+      /** Which fields text and id were taken from, for the summary; undefined where there are no fields. */
       readonly mapping: string | undefined;
     }
   | { readonly kind: 'skipped'; readonly record: RecordKey; readonly reason: string }
@@ -134,7 +134,7 @@ export interface Document {
   readonly title: string | undefined;
   /** Ascending by `start`. */
   readonly headings: readonly Heading[];
-  /** The record's own fields that are neither text, id nor title; undefined for whole-object documents. */
+  /** Own fields of the record, or of front matter, that are neither text, id nor title; undefined without any. */
   readonly fields: Readonly<Record<string, unknown>> | undefined;
 }
 

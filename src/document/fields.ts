@@ -2,7 +2,7 @@ import type { DocumentOutcome, FieldMapping, RecordKey } from '../core/interface
 import { isJsonObject, kindOfJson } from './json-text.js';
 
 /** Names that are tried in this order, in any case, where no field is given. */
-const usualTextNames = [
+const usualTextNames = ranked(
   'text',
   'content',
   'contents',
@@ -15,9 +15,15 @@ const usualTextNames = [
   'article',
   'full_text',
   'raw_text',
-];
-const usualIdNames = ['_id', 'id', 'doc_id', 'docid', 'document_id', 'uuid', 'pk'];
-const usualTitleNames = ['title', 'headline', 'subject', 'name'];
+);
+const usualIdNames = ranked('_id', 'id', 'doc_id', 'docid', 'document_id', 'uuid', 'pk');
+const usualTitleNames = ranked('title', 'headline', 'subject', 'name');
+/** Spares wide tables the lower-casing of every column in every row. */
+const LONGEST_USUAL_NAME = Math.max(
+  ...[usualTextNames, usualIdNames, usualTitleNames].flatMap((names) =>
+    [...names.keys()].map((name) => name.length),
+  ),
+);
 
 /** Sinks and their stores refuse or crash on what is nested deeper. */
 const MAX_DEPTH = 100;
@@ -113,13 +119,17 @@ function findTitle(fields: Fields, given: string | undefined): Field | undefined
 }
 
 /** Those of the names that the record has, in the order of the names. */
-function usualFields(fields: Fields, names: readonly string[]): Field[] {
+function usualFields(fields: Fields, ranks: ReadonlyMap<string, number>): Field[] {
   const found: Field[] = [];
   for (const [name, value] of fields) {
-    const rank = names.indexOf(name.toLowerCase());
-    if (rank >= 0) found[rank] ??= { name, value };
+    const rank = name.length > LONGEST_USUAL_NAME ? undefined : ranks.get(name.toLowerCase());
+    if (rank !== undefined) found[rank] ??= { name, value };
   }
   return found.filter(Boolean);
+}
+
+function ranked(...names: readonly string[]): ReadonlyMap<string, number> {
+  return new Map(names.map((name, rank) => [name, rank]));
 }
 
 /** By its exact name, else by a path of names with dots between them into nested objects. */

@@ -75,27 +75,35 @@ export class RecordScanner {
   }
 
   #scanUnits(piece: Buffer, all: number[] | undefined): RecordEnds | undefined {
-    const [quote, delimiter, unit, low] = [this.#quote, this.#delimiter, this.#unit, this.#low];
-    let [state, afterCr, first, last] = [this.#state, this.#afterCr, -1, -1];
-    const endAt = (position: number): void => {
-      if (first < 0) first = position;
-      last = position;
-      all?.push(position);
-    };
+    const quote = this.#quote;
+    const delimiter = this.#delimiter;
+    const unit = this.#unit;
+    const low = this.#low;
+    let state = this.#state;
+    let afterCr = this.#afterCr;
+    let first = -1;
+    let last = -1;
     for (let i = 0; i < piece.length; i += unit) {
+      if (state === IN_QUOTES && unit === 1) {
+        // Most of a quoted text is skipped by a search of the processor's.
+        i = piece.indexOf(QUOTE, i);
+        if (i < 0) break;
+      }
       const code = unit === 2 && piece[i + 1 - low] !== 0 ? OTHER - 1 : (piece[i + low] as number);
+      let end = -1;
       if (afterCr) {
         afterCr = false;
-        endAt(code === LF ? i + unit : i);
-        if (code === LF) continue;
+        end = code === LF ? i + unit : i;
       }
-      if (state === IN_QUOTES) {
+      if (end > i) {
+        // The LF of a CR LF: the record has ended already.
+      } else if (state === IN_QUOTES) {
         if (code === quote) state = AFTER_QUOTE;
       } else if (code === quote && state === AFTER_QUOTE) {
         state = IN_QUOTES;
       } else if (code === LF) {
         state = CELL_START;
-        endAt(i + unit);
+        end = i + unit;
       } else if (code === CR) {
         state = CELL_START;
         afterCr = true;
@@ -104,6 +112,10 @@ export class RecordScanner {
       } else {
         state = code === quote && state === CELL_START ? IN_QUOTES : IN_CELL;
       }
+      if (end < 0) continue;
+      if (first < 0) first = end;
+      last = end;
+      all?.push(end);
     }
     this.#state = state;
     this.#afterCr = afterCr;

@@ -2,6 +2,9 @@
 const gaps = ['', ' ', '\t', '\n', '\n\n'] as const;
 export type Gap = (typeof gaps)[number];
 
+/** White space other than single spaces, and soft hyphens. */
+const UNEVEN = /[\t\r\n\f\u00a0\u00ad]| {2}/;
+
 /** Where to return to with {@link TextFlow.rollback}. */
 export interface FlowMark {
   readonly pieces: number;
@@ -31,7 +34,9 @@ export class TextFlow {
 
   /** Text in which white space collapses. Returns where it begins; undefined where it is white space only. */
   append(text: string): number | undefined {
-    const collapsed = text.replace(/[ \t\r\n\f\u00a0]+/g, ' ').replaceAll('\u00ad', '');
+    const collapsed = UNEVEN.test(text)
+      ? text.replace(/[ \t\r\n\f\u00a0]+/g, ' ').replace(/\u00ad/g, '')
+      : text;
     const start = collapsed.startsWith(' ') ? 1 : 0;
     if (start > 0) this.separate(' ');
     if (collapsed.length === start) return undefined;
