@@ -48,9 +48,19 @@ export interface Decoded {
 const REPLACEMENT = '\ufffd';
 const REPLACEMENT_UTF8 = Buffer.from(REPLACEMENT);
 
+/**
+ * What windows-1252 has at 0x80 to 0x9f, where Latin-1 has control characters. Some releases of Node decode
+ * the former as the latter (nodejs/node#56542).
+ */
+const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
+
 /** Invalid bytes become U+FFFD and are counted; a U+FFFD that was written as such is not. */
 export function decode(bytes: Uint8Array, label: string): Decoded {
-  const text = new TextDecoder(label).decode(bytes);
+  const decoded = new TextDecoder(label).decode(bytes);
+  const text =
+    label === 'windows-1252'
+      ? decoded.replace(/[\x80-\x9f]/g, (control) => WINDOWS_1252[control.charCodeAt(0) - 0x80] ?? control)
+      : decoded;
   if (!text.includes(REPLACEMENT)) return { text, invalidBytes: 0 };
   const written =
     label === 'utf-8'

@@ -12,13 +12,33 @@ export function parseJson(text: string): unknown {
 const LONG_INTEGER = /\d{16}/;
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
-/** Strings are matched so that digits in them are not. */
-const STRING_OR_NUMBER = /"(?:[^"\\]+|\\.)*"|-?\d[\d.eE+-]*/g;
+const NUMBER = /-?\d[\d.eE+-]*/g;
 
+/** By hand, since a regular expression over strings runs out of stack in long ones. */
 function quoteUnsafeIntegers(text: string): string {
-  return text.replace(STRING_OR_NUMBER, (token) =>
-    /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token,
-  );
+  const pieces: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const quote = text.indexOf('"', at);
+    const open = quote < 0 ? text.length : quote;
+    const close = endOfString(text, open);
+    pieces.push(text.slice(at, open).replace(NUMBER, quoteUnsafe), text.slice(open, close));
+    at = close;
+  }
+  return pieces.join('');
+}
+
+function quoteUnsafe(number: string): string {
+  return /^-?\d{16,}$/.test(number) && !Number.isSafeInteger(Number(number)) ? `"${number}"` : number;
+}
+
+/** Position behind the string that begins at `open`. */
+function endOfString(text: string, open: number): number {
+  for (let quote = text.indexOf('"', open + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let backslash = quote;
+    while (text[backslash - 1] === '\\') backslash -= 1;
+    if ((quote - backslash) % 2 === 0) return quote + 1;
+  }
+  return text.length;
 }
 
 function wellFormed(_name: string, value: unknown): unknown {

@@ -38,7 +38,7 @@ function frontMatter(source: string): FrontMatter | undefined {
   );
   if (match === null) return undefined;
   try {
-    const values: unknown = parse(match[1] ?? '', { logLevel: 'silent' });
+    const values: unknown = parse(match[1] ?? '', { logLevel: 'error' });
     return isJsonObject(values) ? { values, end: match[0].length } : undefined;
   } catch {
     // What is no YAML is text: nothing is lost.
