@@ -39,11 +39,15 @@ async function stopped(
   await eventually('the run is at work', () =>
     existsSync(join(folder, 'out/.embatch/shards/0-of-1/heartbeat.json')),
   );
+  let stderr = '';
+  child?.stderr?.on('data', (text: string) => (stderr += text));
   let sent = 0;
   for (const signal of signals) {
+    // Two signals in one moment are one to the system.
+    if (sent > 0)
+      await eventually('the first signal was seen', () => stderr.includes('finishing what is under way'));
     child?.kill(signal);
     sent = performance.now();
-    await new Promise(setImmediate);
   }
   const ended = await running;
   return { ...ended, ms: performance.now() - sent };
