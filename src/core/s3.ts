@@ -41,7 +41,7 @@ const DEFAULT_REGION = 'us-east-1';
  */
 export async function createS3Client(options: S3ClientOptions = {}): Promise<Client> {
   const endpoint = customEndpoint();
-  const secureContext = await loadSecureContext();
+  const secureContext = endpoint?.startsWith('http:') === true ? undefined : await loadSecureContext();
   // It names a Node version that later SDKs need; ours is pinned, and users can do nothing about it.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const { S3Client } = await import('@aws-sdk/client-s3');
