@@ -54,16 +54,24 @@ export function isEmbatchError(error: unknown, code?: ErrorCode): error is Embat
   return error instanceof EmbatchError && (code === undefined || error.code === code);
 }
 
-/** The words of anything thrown, with those of its causes, in one line. */
+/**
+ * The words of anything thrown, with those of its causes, in one line. The message of an {@link EmbatchError} says
+ * all that a user needs: its causes are for logs.
+ */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof EmbatchError) return inOneLine(error.message);
   const own = error.message || error.name;
   const causes = error instanceof AggregateError ? error.errors : [error.cause];
   const inner = causes
     .filter((cause) => cause !== undefined)
     .map(describeError)
     .filter((text) => !own.includes(text));
-  return [own, ...inner].join(': ').replace(/\s*\n\s*/g, ' ');
+  return inOneLine([own, ...inner].join(': '));
+}
+
+function inOneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ');
 }
 
 /** The system's own error code (`ENOSPC`, `ECONNREFUSED`, …) of an error or of one of its causes. */
