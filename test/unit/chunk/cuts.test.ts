@@ -84,6 +84,12 @@ const cases: readonly Case[] = [
     expected: ['a b c d e f g h i j k', 'l m n o p q r s t u v'],
   },
   {
+    name: 'not at the hyphens of words',
+    document: documentOf('aa-bb cc-dd ee-ff gg-hh ii-jj kk-ll mm-nn oo-pp'),
+    chunkTokens: 20,
+    expected: ['aa-bb cc-dd ee-ff gg-hh', 'ii-jj kk-ll mm-nn oo-pp'],
+  },
+  {
     name: 'no orphan: a neighbour gives it text',
     document: documentOf(`${a5} ${b5} ${c5} ${a5}`),
     chunkTokens: 22,
@@ -99,7 +105,7 @@ const cases: readonly Case[] = [
     name: 'a chunk repeats the sentence before it',
     document: documentOf(`${a5} ${b5} ${c5}`),
     chunkTokens: 18,
-    chunkOverlap: 7,
+    chunkOverlap: 8,
     expected: [`${a5} ${b5}`, `${b5} ${c5}`],
   },
   {

@@ -55,8 +55,13 @@ export async function assertChunks(
     if (chunk.start >= lastEnd) {
       assert.equal(slice(lastEnd, chunk.start).trim(), '', `nothing is lost before ${chunk.start}`);
     } else {
-      const [repeated = 0] = await tokenizer.count([slice(chunk.start, lastEnd).trim()]);
-      assert.ok(repeated <= options.chunkOverlap, `${repeated} tokens are repeated`);
+      const repeated = slice(chunk.start, lastEnd);
+      const [tokens = 0] = await tokenizer.count([repeated.trim()]);
+      assert.ok(tokens <= options.chunkOverlap, `${tokens} tokens are repeated`);
+      const crossed = document.headings.some(
+        ({ start }) => start > position && start < position + repeated.length,
+      );
+      assert.ok(!crossed, `what is repeated from ${chunk.start} on stands under another heading`);
     }
     [lastStart, lastEnd] = [chunk.start, chunk.end];
     assert.ok(chunk.tokenIds.length <= options.chunkTokens, `${chunk.tokenIds.length} tokens`);
