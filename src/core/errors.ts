@@ -77,6 +77,7 @@ function inOneLine(text: string): string {
 /** The system's own error code (`ENOSPC`, `ECONNREFUSED`, …) of an error or of one of its causes. */
 export function systemErrorCode(error: unknown): string | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof EmbatchError) continue;
     if ('code' in current && typeof current.code === 'string') return current.code;
   }
   return undefined;
