@@ -52,18 +52,24 @@ function createRate(): (tokens: number) => number {
   };
 }
 
-const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const BAR_WIDTH = 24;
 
 function progressLine(progress: Progress, rate: (tokens: number) => number): string {
-  const { seconds, settled, mine, failed, bytesRead, tokens, written, waitingOn } = progress;
-  const spinner = process.stderr.isTTY ? `${SPINNER[Math.floor(seconds * 5) % SPINNER.length] ?? ''} ` : '';
+  const { seconds, settled, mine, total, failed, bytesRead, tokens, written, waitingOn } = progress;
   return [
-    `${spinner}${formatDuration(seconds * 1000)}`,
-    `${formatCount(settled)} of ${formatCount(mine)} objects so far`,
+    ...(total === undefined ? [] : [bar(settled, total)]),
+    formatDuration(seconds * 1000),
+    `${formatCount(settled)} of ${formatCount(total ?? mine)} objects${total === undefined ? ' listed so far' : ''}`,
     ...(failed > 0 ? [`${formatCount(failed)} failed`] : []),
     `${formatBytes(bytesRead)} read`,
     `${formatCount(rate(tokens))} tokens/s`,
     `${formatCount(written)} vectors written`,
     `waiting on ${waitingOn}`,
   ].join('  ·  ');
+}
+
+function bar(done: number, total: number): string {
+  const filled = total === 0 ? BAR_WIDTH : Math.round((done / total) * BAR_WIDTH);
+  const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
+  return `${'█'.repeat(filled)}${'░'.repeat(Math.max(0, BAR_WIDTH - filled))} ${percent} %`;
 }

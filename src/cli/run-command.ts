@@ -11,16 +11,14 @@ export async function runCommand(
   source: string | undefined,
   flags: Record<string, unknown>,
 ): Promise<number> {
-  if (source !== undefined && flags['source'] !== undefined && flags['source'] !== source) {
-    throw new EmbatchError(
-      'USAGE',
-      `two sources are named: ${source} and --source ${String(flags['source'])}.`,
-    );
+  const flag = flags['source'] as string | undefined;
+  if (source !== undefined && flag !== undefined && flag !== source) {
+    throw new EmbatchError('USAGE', `two sources are named: ${source} and --source ${flag}.`);
   }
   const display = createProgressDisplay();
   const { options, origins, log } = await openSession(
     'run',
-    { ...flags, source: flags['source'] ?? source },
+    { ...flags, source: flag ?? source },
     (write) => {
       display.around(write);
     },
@@ -35,6 +33,7 @@ export async function runCommand(
       log,
       stop: signals.stop,
       abandon: signals.abandon,
+      countAhead: options.progress && process.stderr.isTTY,
       ...(options.progress ? { onProgress: (progress) => display.start(progress) } : {}),
     });
     printSummary(summary, options);

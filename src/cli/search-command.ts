@@ -34,13 +34,16 @@ function asText({ hits, sink }: SearchResult): string {
   return hits
     .map(({ score, text, metadata }, index) => {
       const { title, heading, key, source, record } = metadata;
-      const name = [title ?? key, heading === title ? undefined : heading].filter(
-        (part) => part !== undefined,
-      );
       const place = record === undefined ? source : `${source} (record ${record})`;
-      return `${index + 1}. ${name.join(' — ')}   ${score.toFixed(3)}\n   ${place}\n   ${snippet(text)}\n`;
+      return `${index + 1}. ${nameOf(title ?? key, heading)}   ${score.toFixed(3)}\n   ${place}\n   ${snippet(text)}\n`;
     })
     .join('\n');
+}
+
+/** A document's first heading is often its title. */
+function nameOf(title: string, heading: string | undefined): string {
+  if (heading === undefined) return title;
+  return heading.startsWith(title) ? heading : `${title} — ${heading}`;
 }
 
 function snippet(text: string): string {

@@ -131,7 +131,7 @@ async function run(
   }
   let hidden: Tensor | undefined;
   try {
-    hidden = (await session.run(feeds, [output]))[output] as Tensor | undefined;
+    hidden = (await session.run(feeds, [output]))[output];
   } catch (error) {
     throw new EmbatchError(
       'MODEL',

@@ -7,6 +7,8 @@ export interface Progress {
   readonly seconds: number;
   readonly listed: number;
   readonly mine: number;
+  /** Objects of this shard in all, once that is known. */
+  readonly total: number | undefined;
   /** Objects whose fate is known. */
   readonly settled: number;
   readonly failed: number;
@@ -18,7 +20,12 @@ export interface Progress {
   readonly waitingOn: 'source' | 'model' | 'sink';
 }
 
-export function createProgress(tally: Tally, pool: EmbeddingPool, writer: RowWriter): () => Progress {
+export function createProgress(
+  tally: Tally,
+  pool: EmbeddingPool,
+  writer: RowWriter,
+  total: () => number | undefined,
+): () => Progress {
   const started = performance.now();
   return () => {
     const { objects, vectors, bytesRead } = tally;
@@ -26,6 +33,7 @@ export function createProgress(tally: Tally, pool: EmbeddingPool, writer: RowWri
       seconds: (performance.now() - started) / 1000,
       listed: objects.listed,
       mine: objects.mine,
+      total: total(),
       settled: objects.unchanged + objects.embedded + objects.skipped + objects.failed,
       failed: objects.failed,
       bytesRead,

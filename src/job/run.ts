@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
-import { describeError, EmbatchError, isEmbatchError } from '../core/errors.js';
-import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
+import { describeError, EmbatchError } from '../core/errors.js';
 import type { IndexInfo, Logger, Sink, Source, StateStore } from '../core/interfaces.js';
 import type { Options } from '../core/options.js';
 import { newIndexInfo } from '../core/recipe.js';
@@ -14,14 +13,15 @@ import { writeSummary } from '../ledger/summary.js';
 import { detectRank, readTextFile, type Rank } from '../shard/rank.js';
 import { copiedInput } from '../shard/sagemaker.js';
 import { openSource } from '../source/open-source.js';
+import { countAhead } from './count-ahead.js';
 import { resolveEmbedding, type Embedding } from './embedding.js';
-import { startPool, warmUp, type EmbeddingPool } from './engine.js';
+import { startPool, warmUp } from './engine.js';
 import { runPipeline } from './pipeline.js';
 import { createProgress, type Progress } from './progress.js';
 import { createSink } from './registry.js';
-import { createRowWriter, type RowWriter } from './row-writer.js';
+import { createRowWriter } from './row-writer.js';
 import { newRunId } from './run-id.js';
-import { countsOf, type RunStatus, type RunSummary } from './summary.js';
+import { summarise, type Known, type RunSummary } from './summary.js';
 import { newTally, type Tally } from './tally.js';
 
 export interface RunContext {
@@ -30,17 +30,10 @@ export interface RunContext {
   readonly stop: AbortSignal;
   /** Fires when the time for that is over: give up what is not acknowledged. */
   readonly abandon: AbortSignal;
+  /** A bar is shown: it is worth listing the source twice to know the total. */
+  readonly countAhead: boolean;
   /** Called once work begins; the returned function when it ends. */
   readonly onProgress?: (progress: () => Progress) => () => void;
-}
-
-/** What is known of the run so far: on a failure, the summary says what there is. */
-interface Known {
-  rank: Rank;
-  fingerprint: string | null;
-  sink: string;
-  state: StateStore | undefined;
-  deadLetters: string | null;
 }
 
 /** Runs one shard to its end. Does not throw: every way to end is a summary with its exit code. */
@@ -71,7 +64,15 @@ export async function runJob(options: Options, context: RunContext): Promise<Run
     });
   }
   const seconds = (performance.now() - started) / 1000;
-  const summary = summarise({ run, options, context, tally, known, failure, seconds });
+  const summary = summarise({
+    run,
+    source: options.source ?? '',
+    tally,
+    known,
+    failure,
+    stop: context.stop,
+    seconds,
+  });
   await storeSummary(summary, known, context.log);
   return summary;
 }
@@ -157,14 +158,17 @@ async function runShard(shardRun: ShardRun): Promise<void> {
     { once: true },
   );
   const writer = createRowWriter(sink, { signal: abandon });
-  await reported({ shardRun, state, pool, writer, rank }, () =>
+  // What SageMaker has shared out already is this shard's, all of it.
+  const keys = copied?.sharded === true ? { index: 0, count: 1 } : rank;
+  const total = context.countAhead ? countAhead(source, keys, { signal: stop, log }) : () => undefined;
+  const progress = createProgress(tally, pool, writer, total);
+  await reported({ shardRun, state, rank, progress }, () =>
     runPipeline({
       source,
       sink,
       pool,
       writer,
-      // What SageMaker has shared out already is this shard's, all of it.
-      shard: copied?.sharded === true ? { index: 0, count: 1 } : rank,
+      shard: keys,
       maxDocumentBytes: options.maxDocumentBytes,
       deadLetters,
       tally,
@@ -188,10 +192,9 @@ function requireSource(options: Options): string {
 
 /** A source that cannot be listed must be found out before an index is made for it. Error: SOURCE. */
 async function assertListable(source: Source, { stop }: RunContext): Promise<void> {
-  for await (const first of source.list({ signal: stop })) {
-    void first;
-    return;
-  }
+  const listing = source.list({ signal: stop })[Symbol.asyncIterator]();
+  await listing.next();
+  await listing.return?.();
 }
 
 /** Folders of our own that a source must not read: `embatch run .` with everything below it. */
@@ -248,18 +251,16 @@ async function prepareIndex(
 interface Reported {
   readonly shardRun: ShardRun;
   readonly state: StateStore;
-  readonly pool: EmbeddingPool;
-  readonly writer: RowWriter;
   readonly rank: Rank;
+  readonly progress: () => Progress;
 }
 
 /** Does the work while heartbeat and progress tell of it. */
 async function reported(
-  { shardRun, state, pool, writer, rank }: Reported,
+  { shardRun, state, rank, progress }: Reported,
   work: () => Promise<void>,
 ): Promise<void> {
-  const { run, tally, context } = shardRun;
-  const progress = createProgress(tally, pool, writer);
+  const { run, context } = shardRun;
   const shard = { index: rank.index, count: rank.count };
   const heartbeat = startHeartbeat(state, shard, () => ({ run, ...progress() }), { log: context.log });
   const endProgress = context.onProgress?.(progress);
@@ -293,45 +294,6 @@ async function finish({ sink, source, lease, shardRun, rank }: Finished): Promis
   }
   const lastWriter = lease === undefined ? rank.count === 1 : !(await otherWriters(lease));
   await sink.finish({ signal: context.abandon, lastWriter });
-}
-
-interface Ending {
-  readonly run: string;
-  readonly options: Options;
-  readonly context: RunContext;
-  readonly tally: Tally;
-  readonly known: Known;
-  readonly failure: unknown;
-  readonly seconds: number;
-}
-
-function summarise({ run, options, context, tally, known, failure, seconds }: Ending): RunSummary {
-  const [status, exitCode] = ending(failure, tally, context.stop);
-  const failed = status === 'failed';
-  return {
-    run,
-    status,
-    exitCode,
-    shard: { index: known.rank.index, count: known.rank.count, from: known.rank.from },
-    ...countsOf(tally, seconds),
-    fingerprint: known.fingerprint,
-    source: options.source ?? '',
-    sink: known.sink,
-    state: known.state?.uri ?? null,
-    deadLetters: known.deadLetters,
-    ...(failed
-      ? { error: { code: isEmbatchError(failure) ? failure.code : 'BUG', message: describeError(failure) } }
-      : {}),
-  };
-}
-
-function ending(failure: unknown, tally: Tally, stop: AbortSignal): [RunStatus, number] {
-  // What was given up because of the stop is no failure; a sink that broke meanwhile is.
-  if (stop.aborted && (failure === undefined || !isEmbatchError(failure))) {
-    return ['stopped', stop.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated];
-  }
-  if (failure !== undefined) return ['failed', exitCodeOf(failure)];
-  return tally.objects.failed > 0 ? ['partial', exitCodes.deadLetters] : ['complete', exitCodes.ok];
 }
 
 async function storeSummary(summary: RunSummary, known: Known, log: Logger): Promise<void> {

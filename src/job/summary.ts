@@ -1,4 +1,7 @@
-import type { ErrorCode } from '../core/errors.js';
+import { describeError, isEmbatchError, type ErrorCode } from '../core/errors.js';
+import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
+import type { StateStore } from '../core/interfaces.js';
+import type { Rank } from '../shard/rank.js';
 import type { Tally } from './tally.js';
 
 export type RunStatus = 'complete' | 'partial' | 'stopped' | 'failed';
@@ -33,8 +36,54 @@ export interface RunSummary {
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
 
+/** What is known of the run so far: on a failure, the summary says what there is. */
+export interface Known {
+  rank: Rank;
+  fingerprint: string | null;
+  sink: string;
+  state: StateStore | undefined;
+  deadLetters: string | null;
+}
+
+interface Ending {
+  readonly run: string;
+  readonly source: string;
+  readonly tally: Tally;
+  readonly known: Known;
+  readonly failure: unknown;
+  readonly stop: AbortSignal;
+  readonly seconds: number;
+}
+
+export function summarise({ run, source, tally, known, failure, stop, seconds }: Ending): RunSummary {
+  const [status, exitCode] = ending(failure, tally, stop);
+  return {
+    run,
+    status,
+    exitCode,
+    shard: { index: known.rank.index, count: known.rank.count, from: known.rank.from },
+    ...countsOf(tally, seconds),
+    fingerprint: known.fingerprint,
+    source,
+    sink: known.sink,
+    state: known.state?.uri ?? null,
+    deadLetters: known.deadLetters,
+    ...(status === 'failed'
+      ? { error: { code: isEmbatchError(failure) ? failure.code : 'BUG', message: describeError(failure) } }
+      : {}),
+  };
+}
+function ending(failure: unknown, tally: Tally, stop: AbortSignal): [RunStatus, number] {
+  // What was given up because of the stop is no failure; a sink that broke meanwhile is.
+  if (stop.aborted && (failure === undefined || !isEmbatchError(failure))) {
+    return ['stopped', stop.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated];
+  }
+  if (failure !== undefined) return ['failed', exitCodeOf(failure)];
+  return tally.objects.failed > 0 ? ['partial', exitCodes.deadLetters] : ['complete', exitCodes.ok];
+}
+
 /** The part of a summary that is counted. */
-export function countsOf(tally: Tally, seconds: number) {
+function countsOf(tally: Tally, seconds: number) {
   return {
     objects: { ...tally.objects },
     documents: tally.documents,

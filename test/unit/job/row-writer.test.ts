@@ -31,7 +31,7 @@ function heldSink(limits: Sink['limits']): { sink: Sink; calls: Call[] } {
     sizeOf: (row) => row.text.length,
     write,
     finish: () => Promise.resolve(),
-    scan: async function* () {
+    async *scan() {
       await Promise.resolve();
       yield* [];
     },
@@ -89,13 +89,10 @@ test('a sink that does not answer holds the pipeline back', async () => {
   const writer = createRowWriter(sink);
   await writer.add(row('a'), ignore);
   await writer.add(row('b'), ignore);
-  let added = false;
-  const third = writer.add(row('c'), ignore).then(() => {
-    added = true;
-  });
+  const added: string[] = [];
+  const third = writer.add(row('c'), ignore).then(() => added.push('c'));
   await new Promise(setImmediate);
-  assert.equal(calls.length, 2);
-  assert.ok(!added && writer.blocked);
+  assert.deepEqual([calls.length, added, writer.blocked], [2, [], true]);
   calls[0]?.answer();
   await third;
   assert.ok(!writer.blocked);

@@ -10,5 +10,6 @@ test('an id is new once, among very many', () => {
 
 test('ids that look alike are told apart', () => {
   const seen = new SeenIds();
-  for (const id of ['', '0', '00', ' 0', 'a', 'A', '\u00e9', 'e\u0301']) assert.ok(seen.add(id), JSON.stringify(id));
+  for (const id of ['', '0', '00', ' 0', 'a', 'A', '\u00e9', 'e\u0301'])
+    assert.ok(seen.add(id), JSON.stringify(id));
 });
