@@ -3,7 +3,7 @@
  * chunk and embed, which do not know each other, and is the only code of ours that runs off the main thread.
  */
 import { Piscina, workerData } from 'piscina';
-import { createChunker } from '../chunk/chunker.js';
+import { checkChunker, createChunker } from '../chunk/chunker.js';
 import { EmbatchError, describeError } from '../core/errors.js';
 import { chunkId, objectHash } from '../core/ids.js';
 import type { Chunk, Document, Metadata, RecordKey, Row } from '../core/interfaces.js';
@@ -27,6 +27,7 @@ let engine: ReturnType<typeof startEngine> | undefined;
 
 async function startEngine() {
   const tokenizer = await loadTokenizer(settings.model.tokenizer);
+  await checkChunker(settings.chunker, tokenizer);
   const embedder = await createEmbedder(settings.model, settings.batchTokens, control);
   return { tokenizer, embedder, chunker: createChunker(settings.chunker, tokenizer) };
 }
