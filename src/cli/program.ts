@@ -8,6 +8,7 @@ import { optionEntries } from './resolve-options.js';
 /** Parses the command line, runs one command and gives its exit code. Prints errors; never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.ok;
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   const program = createProgram((code) => {
     exitCode = code;
   });
@@ -50,12 +51,17 @@ export function createProgram(onExitCode: (code: number) => void): Command {
   return program;
 }
 
+/** A reader such as `head` may leave early; that is its right and no failure of ours. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
 function addOptions(command: Command, name: CommandName): Command {
   for (const [key, spec] of optionEntries) {
     if (spec.commands.includes(name))
       for (const option of commanderOptions(key, spec)) command.addOption(option);
   }
-  return command.helpOption('-h, --help', 'Print help.');
+  return command.addHelpOption(new Option('-h, --help', 'Print help.').helpGroup('Output:'));
 }
 
 /** Values stay as they were typed: resolve-options.ts validates what flags, variables and files give alike. */
@@ -64,9 +70,10 @@ function commanderOptions(name: string, spec: OptionSpec): Option[] {
   const help = `${spec.describe} ${origin(name, spec)}`;
   if (spec.kind === 'flag') {
     const twin = `--no-${kebabCase(name)}`;
-    const [shown, hidden] = spec.default === true ? [twin, flag] : [flag, twin];
-    const text = spec.default === true ? `Do not: ${lowerFirst(help)}` : help;
-    return [new Option(shown, text).helpGroup(`${spec.group}:`), new Option(hidden).hideHelp()];
+    // The positive form comes first: declared alone, the negative one would count as given with every call.
+    const positive = new Option(flag, help).helpGroup(`${spec.group}:`);
+    const negative = new Option(twin, `Do not: ${lowerFirst(help)}`).helpGroup(`${spec.group}:`);
+    return spec.default === true ? [positive.hideHelp(), negative] : [positive, negative.hideHelp()];
   }
   const option = new Option(`${flag} ${spec.value}`, help).helpGroup(`${spec.group}:`);
   if (spec.kind === 'list')

@@ -1,6 +1,8 @@
-import { EmbatchError } from '../core/errors.js';
+import { describeError, EmbatchError } from '../core/errors.js';
+import { exitCodes } from '../core/exit-codes.js';
 import { describeJob } from '../job/describe.js';
 import { runJob } from '../job/run.js';
+import type { RunSummary } from '../job/summary.js';
 import { createProgressDisplay } from './progress.js';
 import { printSummary } from './run-output.js';
 import { openSession } from './session.js';
@@ -36,9 +38,15 @@ export async function runCommand(
       countAhead: options.progress && process.stderr.isTTY,
       ...(options.progress ? { onProgress: (progress) => display.start(progress) } : {}),
     });
-    printSummary(summary, options);
-    return summary.exitCode;
+    const ended = signals.bug() === undefined ? summary : failedByBug(summary, signals.bug());
+    printSummary(ended, options);
+    return ended.exitCode;
   } finally {
     signals.dispose();
   }
+}
+
+function failedByBug(summary: RunSummary, bug: unknown): RunSummary {
+  const error = { code: 'BUG', message: describeError(bug) } as const;
+  return { ...summary, status: 'failed', exitCode: exitCodes.bug, error };
 }

@@ -1,3 +1,4 @@
+import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/interfaces.js';
 
 /** From the first signal to the moment at which what is not acknowledged is given up. Ray kills after 3 s. */
@@ -10,6 +11,8 @@ export interface StopSignals {
   readonly stop: AbortSignal;
   /** Fires when the time to drain is over, or at the second signal. */
   readonly abandon: AbortSignal;
+  /** What escaped all handling, if anything did: a bug, after which nothing is sure. */
+  readonly bug: () => unknown;
   /** Takes the handlers away; call it when the work is done. */
   dispose(): void;
 }
@@ -36,15 +39,28 @@ export function handleStopSignals(log: Logger): StopSignals {
     timers.push(setTimeout(giveUp, DRAIN_MS));
     stop.abort(name);
   };
+  let bug: unknown;
+  // To die of it at once would abort in native code while a model call runs, and lose what is acknowledged.
+  const onBug = (error: unknown): void => {
+    bug ??= error;
+    log.error(`this is a bug: ${describeError(error)}`, { stack: error instanceof Error ? error.stack : '' });
+    stop.abort('BUG');
+    giveUp();
+  };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  process.on('uncaughtException', onBug);
+  process.on('unhandledRejection', onBug);
   return {
     stop: stop.signal,
     abandon: abandon.signal,
+    bug: () => bug,
     dispose() {
       timers.forEach(clearTimeout);
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
+      process.off('uncaughtException', onBug);
+      process.off('unhandledRejection', onBug);
     },
   };
 }

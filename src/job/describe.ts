@@ -29,7 +29,7 @@ export async function describeJob(
 ): Promise<string> {
   const rank = await detectRank(process.env, options);
   const given = (Object.keys(declared) as OptionName[]).filter(
-    (name) => name !== 'dryRun' && options[name] !== undefined,
+    (name) => name !== 'dryRun' && options[name] !== undefined && declared[name].commands.includes('run'),
   );
   const job = {
     options: Object.fromEntries(given.map((name) => [name, redacted(options[name])])),
