@@ -30,22 +30,25 @@ export function handleStopSignals(log: Logger): StopSignals {
     abandon.abort(new Error('stopped before this was acknowledged'));
     timers.push(setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_WORDS_MS));
   };
+  const drain = (reason: string): void => {
+    if (stop.signal.aborted) return;
+    timers.push(setTimeout(giveUp, DRAIN_MS));
+    stop.abort(reason);
+  };
   const onSignal = (name: NodeJS.Signals): void => {
     if (stop.signal.aborted) {
       giveUp();
       return;
     }
     log.info(`${name}: finishing what is under way, at most ${DRAIN_MS / 1000} s; once more ends at once`);
-    timers.push(setTimeout(giveUp, DRAIN_MS));
-    stop.abort(name);
+    drain(name);
   };
   let bug: unknown;
   // To die of it at once would abort in native code while a model call runs, and lose what is acknowledged.
   const onBug = (error: unknown): void => {
     bug ??= error;
     log.error(`this is a bug: ${describeError(error)}`, { stack: error instanceof Error ? error.stack : '' });
-    stop.abort('BUG');
-    giveUp();
+    drain('BUG');
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
