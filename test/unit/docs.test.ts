@@ -49,8 +49,8 @@ test('every flag in an embatch command, or quoted by itself, is an option', () =
   }
 });
 
-/** Docker's and Kubernetes' own, which the manual mentions by themselves. */
-const foreignFlags = new Set(['--cpus', '--read-only']);
+/** Docker's and Slurm's own, which the manual mentions by themselves. */
+const foreignFlags = new Set(['--cpus', '--read-only', '--array']);
 
 /** Without what follows in a pipe or as another command. */
 function ownPart(code: string): string {
