@@ -1,8 +1,8 @@
-import { describeError, EmbatchError } from '../core/errors.js';
+import { EmbatchError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { describeJob } from '../job/describe.js';
 import { runJob } from '../job/run.js';
-import type { RunSummary } from '../job/summary.js';
+import { describeFailure, type RunSummary } from '../job/summary.js';
 import { createProgressDisplay } from './progress.js';
 import { printSummary } from './run-output.js';
 import { openSession } from './session.js';
@@ -47,6 +47,5 @@ export async function runCommand(
 }
 
 function failedByBug(summary: RunSummary, bug: unknown): RunSummary {
-  const error = { code: 'BUG', message: describeError(bug) } as const;
-  return { ...summary, status: 'failed', exitCode: exitCodes.bug, error };
+  return { ...summary, status: 'failed', exitCode: exitCodes.bug, error: describeFailure(bug) };
 }

@@ -68,11 +68,19 @@ export function summarise({ run, source, tally, known, failure, stop, seconds }:
     sink: known.sink,
     state: known.state?.uri ?? null,
     deadLetters: known.deadLetters,
-    ...(status === 'failed'
-      ? { error: { code: isEmbatchError(failure) ? failure.code : 'BUG', message: describeError(failure) } }
-      : {}),
+    ...(status === 'failed' ? { error: describeFailure(failure) } : {}),
   };
 }
+/** What `error` holds in a summary. */
+export function describeFailure(failure: unknown): { readonly code: ErrorCode; readonly message: string } {
+  const message = describeError(failure);
+  if (isEmbatchError(failure)) return { code: failure.code, message };
+  return {
+    code: 'BUG',
+    message: `this is a bug of embatch: ${message}; --log-level debug shows where it is.`,
+  };
+}
+
 function ending(failure: unknown, tally: Tally, stop: AbortSignal): [RunStatus, number] {
   // What was given up because of the stop is no failure; a sink that broke meanwhile is.
   if (stop.aborted && (failure === undefined || !isEmbatchError(failure))) {
