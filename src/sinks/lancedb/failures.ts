@@ -10,6 +10,10 @@ const hopeless: readonly { readonly pattern: RegExp; readonly words: string }[] 
   { pattern: /os error 30\b/, words: 'the file system is read-only; choose another folder' },
   { pattern: /os error (13|1)\b/, words: 'permission denied; choose a folder that this user may write to' },
   { pattern: /os error 20\b/, words: 'a part of the path is a file, not a folder' },
+  {
+    pattern: /exists but could not be loaded/,
+    words: 'it holds an unfinished or damaged table; delete the folder chunks.lance in it and run again',
+  },
   { pattern: /NoSuchBucket|bucket does not exist/i, words: 'there is no such bucket' },
   {
     pattern:
@@ -44,8 +48,9 @@ export function isMissingTable(error: unknown): boolean {
   return /^Table '[^']*' was not found/.test(describeError(error));
 }
 
-export function isExistingTable(error: unknown): boolean {
-  return describeError(error).includes('already exists');
+/** There is something in the place of the table, but no version of it that can be read. */
+export function isUnfinishedTable(error: unknown): boolean {
+  return describeError(error).includes('exists but could not be loaded');
 }
 
 /** Two changes of one table met; the loser is told so. */

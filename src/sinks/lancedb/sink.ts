@@ -16,15 +16,17 @@ import type {
   WriteOutcome,
 } from '../../core/interfaces.js';
 import { lanceDbConfig, type LanceDbConfig, type LanceDbOptions } from './config.js';
-import { isExistingTable, isHopeless, isMissingTable, sinkError } from './failures.js';
+import { TABLE, createOnce } from './create-once.js';
+import { isHopeless, isMissingTable, isUnfinishedTable, sinkError } from './failures.js';
 import { compact, dropDuplicates, ensureVectorIndex, probesFor } from './upkeep.js';
 
-const TABLE = 'chunks';
 /** Columns other than text and vector, roughly. */
 const ROW_OVERHEAD_BYTES = 500;
 const MAX_ATTEMPTS = 8;
 const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 5000;
+const MAX_LOOKS = 4;
+const LOOK_AGAIN_MS = 50;
 
 /**
  * The index as one LanceDB table `chunks` in a folder or below an S3 prefix: `lancedb:DIR`. The native library
@@ -45,7 +47,7 @@ class LanceDbSink implements Sink {
   readonly leaseUri: string;
   readonly #config: LanceDbConfig;
   readonly #context: SinkContext;
-  #connection: Connection | undefined;
+  #connection: Promise<Connection> | undefined;
   #index: OpenIndex | undefined;
 
   constructor(config: LanceDbConfig, context: SinkContext) {
@@ -76,7 +78,7 @@ class LanceDbSink implements Sink {
         return existing.info;
       }
       if (existing !== undefined) await this.#drop();
-      const created = await this.#create(wanted);
+      const created = await this.#create(wanted, options.signal);
       assertSameSpace(created.info, wanted, this.uri);
       return created.info;
     });
@@ -168,12 +170,16 @@ class LanceDbSink implements Sink {
     }
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    const connection = this.#connection;
     this.#index?.table.close();
-    this.#connection?.close();
     this.#index = undefined;
     this.#connection = undefined;
-    return Promise.resolve();
+    // One that could not be made has been reported by the call that needed it.
+    await connection?.then(
+      (made) => made.close(),
+      () => undefined,
+    );
   }
 
   #opened(): OpenIndex {
@@ -181,25 +187,14 @@ class LanceDbSink implements Sink {
     return this.#index;
   }
 
-  async #connect(): Promise<Connection> {
-    const { connect } = await import('@lancedb/lancedb');
-    this.#connection ??= await connect(this.#config.location, {
-      storageOptions: { ...this.#config.storageOptions },
-    });
-    return this.#connection;
+  #connect(): Promise<Connection> {
+    return (this.#connection ??= connectTo(this.#config, this.#config.location));
   }
 
   /** The table that is there, or undefined. USAGE where it is not ours. */
   async #open(): Promise<OpenIndex | undefined> {
-    const connection = await this.#connect();
-    let table: Table;
-    try {
-      table = await connection.openTable(TABLE);
-    } catch (error) {
-      // What a creation that was killed left is no table yet, and is overwritten by the next.
-      if (isMissingTable(error) || isUnfinishedTable(error)) return undefined;
-      throw error;
-    }
+    const table = await this.#openTable();
+    if (table === undefined) return undefined;
     const info = await readInfo(table);
     if (info === undefined) {
       table.close();
@@ -212,18 +207,37 @@ class LanceDbSink implements Sink {
     return this.#index;
   }
 
-  async #create(wanted: IndexInfo): Promise<OpenIndex> {
+  async #openTable(): Promise<Table | undefined> {
     const connection = await this.#connect();
-    const { tableSchema } = await import('./records.js');
-    try {
-      this.#index = { table: await connection.createEmptyTable(TABLE, tableSchema(wanted)), info: wanted };
-      return this.#index;
-    } catch (error) {
-      // Another shard was first.
-      const existing = isExistingTable(error) ? await this.#open() : undefined;
-      if (existing === undefined) throw error;
-      return existing;
+    for (let looks = 1; ; looks++) {
+      try {
+        return await connection.openTable(TABLE);
+      } catch (error) {
+        if (isMissingTable(error)) return undefined;
+        if (!isUnfinishedTable(error)) throw error;
+        // So does a table look that appears between the two looks that LanceDB itself takes.
+        if (looks < MAX_LOOKS) await sleep(LOOK_AGAIN_MS);
+        // On S3 a creation that was killed leaves one, and is done again.
+        else if (this.#config.isLocal) throw error;
+        else return undefined;
+      }
     }
+  }
+
+  async #create(wanted: IndexInfo, signal: AbortSignal | undefined): Promise<OpenIndex> {
+    const { tableSchema } = await import('./records.js');
+    const config = this.#config;
+    await createOnce({
+      config,
+      schema: tableSchema(wanted),
+      signal,
+      connect: (location) => connectTo(config, location),
+    });
+    // Ours, or that of the shard that was first.
+    const created = await this.#open();
+    if (created === undefined)
+      throw new EmbatchError('SINK', `${this.uri} was dropped while it was made; run again`);
+    return created;
   }
 
   async #drop(): Promise<void> {
@@ -270,19 +284,20 @@ class LanceDbSink implements Sink {
   /** SINK where the table is another one by now: what this run wrote is gone with the former. */
   async #reopen(): Promise<void> {
     const { table, info } = this.#opened();
+    let now: OpenIndex | undefined;
     try {
-      await table.checkoutLatest();
-    } catch {
-      // The attempt that follows reports it.
-      return;
+      now = await this.#open();
+    } catch (error) {
+      // The attempt that follows meets it again, and counts.
+      if (!(error instanceof EmbatchError)) return;
     }
-    const now = await readInfo(table);
-    if (now?.indexId !== info.indexId) {
+    if (now?.info.indexId !== info.indexId) {
       throw new EmbatchError(
         'SINK',
-        `${this.uri} was dropped and made anew while this run wrote to it; run again`,
+        `${this.uri} was dropped or made anew while this run used it; run again`,
       );
     }
+    table.close();
   }
 
   /**
@@ -306,8 +321,9 @@ async function readInfo(table: Table): Promise<IndexInfo | undefined> {
   return infoOfSchema((await table.schema()).metadata);
 }
 
-function isUnfinishedTable(error: unknown): boolean {
-  return String(error).includes('exists but could not be loaded');
+async function connectTo({ storageOptions }: LanceDbConfig, location: string): Promise<Connection> {
+  const { connect } = await import('@lancedb/lancedb');
+  return connect(location, { storageOptions: { ...storageOptions } });
 }
 
 function fieldsSize(row: Row): number {
