@@ -26,7 +26,7 @@ describe('headings of Markdown', () => {
     ['not within longer fences', '````\n```\n# a\n````\n# b', ['1 b']],
     ['not within a fence that is never closed', '# a\n```\n# b\n', ['1 a']],
     ['behind code in a line', '``` `x` ```\n# a', ['1 a']],
-    ['not within comments', '<!-- # a\n# b\n-->\n# c\n<!-- d -->\n# e', ['1 c', '1 e']],
+    ['not within comments', '<!-- # a\n\n# b\n-->\n# c\n<!-- d -->\n# e', ['1 c', '1 e']],
     ['underlined', 'a\n===\n\nb c\n---\n\n---\n\n- item\n---\n| t |\n---\n', ['1 a', '2 b c']],
     [
       'without marks',

@@ -71,6 +71,11 @@ describe('JSON', () => {
       '{"a":"12345678901234567890","b\\"":"\\"12345678901234567890"}',
       { a: '12345678901234567890', 'b"': '"12345678901234567890' },
     ],
+    [
+      'leaves digits behind a quote in a string alone',
+      '["\\"12345678901234567890"]',
+      ['"12345678901234567890'],
+    ],
     ['leaves fractions alone', '[1234567890123456.7890,1e300]', [1234567890123456.8, 1e300]],
     ['keeps pairs of surrogates', '"\\ud83d\\ude00"', '😀'],
     ['replaces halves of them', '["\\ud83d","x\\ude00y","\\\\ud83d"]', ['\ufffd', 'x\ufffdy', '\\ud83d']],

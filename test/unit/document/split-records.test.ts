@@ -108,12 +108,16 @@ describe('records', () => {
 
   it('as long as the limit are taken, and one byte more is too long', async () => {
     const line = '{"text":"abc"}\n';
-    const read = async (maxDocumentBytes: number): Promise<string[]> => {
-      const open = objectOf('a.jsonl', `${line}${line}`, 4);
-      return (await readDocuments(open, {}, { maxDocumentBytes })).outcomes.map(({ kind }) => kind);
-    };
-    assert.deepEqual(await read(line.length), ['document', 'document']);
-    assert.deepEqual(await read(line.length - 1), ['failed', 'failed']);
+    for (const partBytes of [4, 1000]) {
+      const read = async (maxDocumentBytes: number): Promise<string[]> => {
+        const open = objectOf('a.jsonl', `${line}${line}`);
+        return (await readDocuments(open, {}, { maxDocumentBytes, partBytes })).outcomes.map(
+          ({ kind }) => kind,
+        );
+      };
+      assert.deepEqual(await read(line.length), ['document', 'document']);
+      assert.deepEqual(await read(line.length - 1), ['failed', 'failed']);
+    }
   });
 
   it('far longer than the limit are passed over without being held', async () => {
