@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
-import type { Client, ClientOptions } from '@opensearch-project/opensearch';
+import type { Client, ClientOptions, Serializer } from '@opensearch-project/opensearch';
 import { EmbatchError, describeError, systemErrorCode } from '../../core/errors.js';
 import type { Abortable, Closable, Logger } from '../../core/interfaces.js';
 import type { Config } from './config.js';
@@ -29,6 +29,7 @@ export async function connect(config: Config, log: Logger): Promise<Cluster> {
   const signing = config.auth.kind === 'sigv4' ? await createSigner(config.auth) : undefined;
   const options: ClientOptions = {
     node: config.node,
+    Serializer: lenientSerializer(library.Serializer),
     Connection: quietConnection(signing?.Connection ?? library.Connection, log),
     requestTimeout: config.requestTimeoutMs,
     maxRetries: 0,
@@ -42,6 +43,31 @@ export async function connect(config: Config, log: Logger): Promise<Cluster> {
     ...(config.compression ? { compression: 'gzip' as const } : {}),
   };
   return createCluster(new library.Client(options), config.requestTimeoutMs, signing?.credentials);
+}
+
+/** A body that says that it is JSON and is not: broken off, or a proxy's. */
+class NotJson {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/**
+ * The client's own throws where a body is not JSON, and the status is lost with it; and where a record has a
+ * field `__proto__`, which here never becomes a prototype.
+ */
+function lenientSerializer(Base: typeof Serializer): typeof Serializer {
+  return class extends Base {
+    override deserialize(text: string): unknown {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        return new NotJson(text);
+      }
+    }
+  };
 }
 
 async function createSigner({ service, region }: { service: 'es' | 'aoss'; region: string }) {
@@ -91,7 +117,9 @@ function createCluster(client: Client, timeoutMs: number, credentials: Credentia
     }, timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      return (await sent).body as unknown;
+      const body: unknown = (await sent).body;
+      if (body instanceof NotJson) throw new RequestFailure(ownTypes.brokenAnswer, 'the answer is not JSON');
+      return body;
     } catch (error) {
       signal?.throwIfAborted();
       throw expiry.signal.aborted ? timeoutFailure(timeoutMs) : toFailure(error, timeoutMs);
@@ -138,7 +166,7 @@ function toFailure(error: unknown, timeoutMs: number): RequestFailure {
     meta?: { statusCode?: number; headers?: unknown; body?: unknown };
   };
   if (name === 'ResponseError' && meta?.statusCode !== undefined) {
-    const refusal = parseRefusal(meta.body);
+    const refusal = parseRefusal(meta.body instanceof NotJson ? meta.body.text : meta.body);
     return new RequestFailure(refusal.error?.type ?? '', refusal.words, {
       status: meta.statusCode,
       retryAfterMs: parseRetryAfter((meta.headers as Record<string, unknown> | null)?.['retry-after']),

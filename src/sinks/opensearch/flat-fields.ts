@@ -17,13 +17,11 @@ const SURELY_SHORT = MAX_TERM_BYTES / 3;
 /** `{ fields }`, with what cannot be indexed under `fields_unindexed`. */
 export function splitFields(fields: Fields): Fields {
   if (JSON.stringify(fields).length < SURELY_SHORT) return { fields };
-  const indexed: Record<string, unknown> = {};
-  const unindexed: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    const target = isIndexable(value, Buffer.byteLength(name), 1) ? indexed : unindexed;
-    target[name] = value;
-  }
-  return Object.keys(unindexed).length === 0 ? { fields } : { fields: indexed, [UNINDEXED]: unindexed };
+  const entries = Object.entries(fields);
+  const unindexed = entries.filter(([name, value]) => !isIndexable(value, Buffer.byteLength(name), 1));
+  if (unindexed.length === 0) return { fields };
+  const indexed = entries.filter((entry) => !unindexed.includes(entry));
+  return { fields: Object.fromEntries(indexed), [UNINDEXED]: Object.fromEntries(unindexed) };
 }
 
 /** The inverse: metadata as it was given. */

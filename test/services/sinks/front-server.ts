@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFile } from 'node:fs/promises';
 import {
   createServer as createPlainServer,
@@ -21,6 +22,11 @@ export interface FrontOptions {
   readonly tls?: boolean;
   /** Looks at each request with its whole body; undefined lets it through. */
   readonly refuse?: (request: IncomingMessage, body: Buffer) => Refusal | undefined;
+  /**
+   * How a connection is reset: `early`, after 413 was answered while the body still comes; `midway`, after the
+   * client (which must be in this process) has seen the head of the answer.
+   */
+  readonly hangUp?: (request: IncomingMessage) => 'early' | 'midway' | undefined;
 }
 
 export interface Front {
@@ -29,8 +35,13 @@ export interface Front {
 }
 
 /** Stands before a plain server without accounts and plays one with TLS or with a doorkeeper. */
-export async function startFront({ upstream, tls = false, refuse }: FrontOptions): Promise<Front> {
+export async function startFront({ upstream, tls = false, refuse, hangUp }: FrontOptions): Promise<Front> {
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const hang = hangUp?.(request);
+    if (hang !== undefined) {
+      reset(hang, request, response);
+      return;
+    }
     pass(upstream, refuse, request, response).catch((error: unknown) => {
       response.destroy(error as Error);
     });
@@ -72,11 +83,14 @@ async function pass(
     response.writeHead(refusal.status, { 'content-type': 'application/json' }).end(refusal.body);
     return;
   }
+  const passed = ['content-type', 'content-encoding'].flatMap((name) => {
+    const value = request.headers[name];
+    return typeof value === 'string' ? [[name, value]] : [];
+  });
   const answer = await fetch(`${upstream}${request.url ?? '/'}`, {
     method: request.method ?? 'GET',
-    ...(body.length === 0
-      ? {}
-      : { body, headers: { 'content-type': request.headers['content-type'] ?? 'application/json' } }),
+    headers: Object.fromEntries(passed) as Record<string, string>,
+    ...(body.length === 0 ? {} : { body }),
   });
   const text = await answer.text();
   response.writeHead(answer.status, {
@@ -84,3 +98,22 @@ async function pass(
   });
   response.end(text);
 }
+
+function reset(kind: 'early' | 'midway', request: IncomingMessage, response: ServerResponse): void {
+  if (kind === 'early') {
+    response.writeHead(413, { 'content-length': '0' }).end(() => request.socket.resetAndDestroy());
+    return;
+  }
+  const onHead = (message: unknown): void => {
+    const { response: seen } = message as { response: IncomingMessage };
+    if (seen.socket.localPort !== request.socket.remotePort) return;
+    unsubscribe(headSeen, onHead);
+    request.socket.resetAndDestroy();
+  };
+  subscribe(headSeen, onHead);
+  request.resume();
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{"took":');
+}
+
+/** Where Node tells that a client of this process has seen the head of an answer. */
+const headSeen = 'http.client.response.finish';

@@ -7,6 +7,7 @@ import { allRows, byId } from '../../conformance/sink-rows.js';
 import { eventually } from '../../support/eventually.js';
 import { startFaultProxy, type Fault, type FaultProxy, type SeenRequest } from '../../support/fault-proxy.js';
 import { openSearchUrl, skipWithoutOpenSearch } from '../../support/services.js';
+import { startFront } from './front-server.js';
 import { countOf, reasonOf, rowsOf, withSink } from './opensearch-support.js';
 
 const isBulk = ({ url }: SeenRequest): boolean => url.includes('/_bulk');
@@ -210,5 +211,41 @@ describe('opensearch: requests that fail', { skip: skipWithoutOpenSearch }, () =
       assert.deepEqual(byId(got), byId(rows));
       assert.ok(proxy.requests.some(({ fault }) => fault === 'respond'));
     });
+  });
+
+  it('an error after the answer began is not printed to stdout, which is for results', async (t) => {
+    let left = 3;
+    const front = await startFront({
+      upstream: openSearchUrl(),
+      hangUp: ({ url }) => (url?.includes('/_bulk') === true && left-- > 0 ? 'midway' : undefined),
+    });
+    // How the client reports it (3.9.0, lib/Connection.js).
+    const printed = t.mock.method(console, 'log', () => undefined);
+    try {
+      await withSink(front.url, {}, async ({ sink, log }) => {
+        assert.deepEqual(await sink.write(rowsOf(1)), [{ ok: true, attempts: 4 }]);
+        assert.deepEqual(printed.mock.calls, []);
+        const late = log.lines.filter((line) => line === 'debug connection error after the response began');
+        assert.equal(late.length, 3);
+      });
+    } finally {
+      await front.close();
+    }
+  });
+
+  it('a server that answers early and resets does not end the process', async () => {
+    let left = 6;
+    const front = await startFront({
+      upstream: openSearchUrl(),
+      hangUp: ({ url }) => (url?.includes('/_bulk') === true && left-- > 0 ? 'early' : undefined),
+    });
+    try {
+      await withSink(front.url, {}, async ({ sink }) => {
+        const rows = rowsOf(40).map((row) => ({ ...row, text: 'word '.repeat(20_000) }));
+        assert.ok((await sink.write(rows)).every(({ ok }) => ok));
+      });
+    } finally {
+      await front.close();
+    }
   });
 });
