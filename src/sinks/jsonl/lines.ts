@@ -13,7 +13,7 @@ export function lineOfRow({ id, text, vector, metadata, embatch }: Row): string 
   return `{"id":${JSON.stringify(id)},"text":${JSON.stringify(text)},"vector":[${vectorText(vector)}],${rest}\n`;
 }
 
-/** The shortest decimals that give the same float32 again; JSON.stringify would lose the sign of -0. */
+/** Half as long as JSON.stringify makes them, and the same float32 when read; it would also lose the sign of -0. */
 function vectorText(vector: Float32Array): string {
   return Array.from(vector, (value) =>
     Object.is(value, -0) ? '-0' : String(Number(value.toPrecision(FLOAT32_DIGITS))),
