@@ -49,21 +49,38 @@ const MANTISSA_BITS = 23;
 const MANTISSA_MASK = 0x7fffff;
 const EXPONENT_BIAS = 127;
 
+/** Distance of neighbouring floats, by the bits of their exponent. */
+const spacings = Float64Array.from(
+  { length: 256 },
+  (_, exponent) => 2 ** (exponent - EXPONENT_BIAS - MANTISSA_BITS),
+);
+
 /**
- * For each float32 exponent, the power of ten that makes neighbouring floats at least one apart: a value times
- * it, rounded to an integer, is nearer to that float than to any other. 0 where no such power is exact.
+ * By exponent, the power of ten that makes neighbouring floats at least one apart: a value times it, rounded to
+ * an integer, is nearer to that float than to any other. 0 where no such power is exact.
  */
-const scales = Float64Array.from({ length: 256 }, (_, exponent) => {
-  const spacing = 2 ** (exponent - EXPONENT_BIAS - MANTISSA_BITS);
+const scales = spacings.map((spacing, exponent) => {
   const decimals = Math.floor(-Math.log10(spacing)) + 1;
   return exponent > 0 && decimals >= 1 && decimals <= MAX_EXACT_DECIMALS ? 10 ** decimals : 0;
 });
 
-/** Three times as fast as trying precisions, and within a digit of the shortest decimal. */
+/** A decimal within this part of the spacing is read as that float by every parser, whichever way it rounds. */
+const REACH = 0.499;
+
+/** The shortest such decimal, in less time than trying precisions takes. */
 function shortDecimal(value: number, bits: number): string {
   if (value === 0) return bits === 0 ? '0' : '-0.0';
-  const scale = scales[(bits >>> MANTISSA_BITS) & 0xff] as number;
+  const exponent = (bits >>> MANTISSA_BITS) & 0xff;
+  let scale = scales[exponent] as number;
   // Below a power of two the floats lie twice as dense.
   if (scale === 0 || (bits & MANTISSA_MASK) === 0) return String(Number(value.toPrecision(FLOAT32_DIGITS)));
-  return String(Math.round(value * scale) / scale);
+  const reach = (spacings[exponent] as number) * REACH;
+  let decimal = Math.round(value * scale) / scale;
+  while (scale > 1) {
+    scale /= 10;
+    const shorter = Math.round(value * scale) / scale;
+    if (Math.abs(shorter - value) > reach) break;
+    decimal = shorter;
+  }
+  return String(decimal);
 }
