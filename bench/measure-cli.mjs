@@ -19,7 +19,7 @@ export function measureCli({ cli, args, env = {} }) {
     });
     let stdout = '';
     let sample = {};
-    const timer = setInterval(() => (sample = { ...sample, ...sampleOf(child.pid) }), SAMPLE_MS);
+    const timer = setInterval(() => (sample = sampleOf(child.pid) ?? sample), SAMPLE_MS);
     child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
     child.once('error', reject);
     child.once('close', (code) => {
@@ -36,16 +36,18 @@ export function measureCli({ cli, args, env = {} }) {
   });
 }
 
-/** From /proc; elsewhere nothing. */
+/** From /proc; undefined elsewhere, and of a process that has ended. */
 function sampleOf(pid) {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const fields = readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    const peakKb = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]);
+    if (Number.isNaN(peakKb)) return undefined;
     return {
-      peakMb: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024,
+      peakMb: peakKb / 1024,
       mainThreadSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
     };
   } catch {
-    return {};
+    return undefined;
   }
 }

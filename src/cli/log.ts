@@ -23,7 +23,15 @@ export function createLogger({ level, format, around }: LogOptions): Logger {
     if (around === undefined) process.stderr.write(text);
     else around(() => process.stderr.write(text));
   };
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
   const at =
     (method: 'debug' | 'info' | 'warn' | 'error') =>
     (message: string, details: Record<string, unknown> = {}): void => {

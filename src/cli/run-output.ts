@@ -1,4 +1,4 @@
-import type { Options } from '../core/options.js';
+import { options as declared, type Options } from '../core/options.js';
 import { formatCount, formatDuration } from '../core/units.js';
 import type { RunSummary } from '../job/summary.js';
 
@@ -14,10 +14,10 @@ export function printSummary(summary: RunSummary, options: Options): void {
     if (summary.vectors.written > 0) process.stderr.write(`${afterwards(summary)}\n`);
     return;
   }
-  process.stdout.write(`${summaryLines(summary).join('\n')}\n`);
+  process.stdout.write(`${summaryLines(summary, options).join('\n')}\n`);
 }
 
-function summaryLines(summary: RunSummary): string[] {
+function summaryLines(summary: RunSummary, options: Options): string[] {
   const { objects, vectors, seconds } = summary;
   const rate = seconds > 0 ? summary.documents / seconds : 0;
   const skipped = Object.entries(summary.skippedBy).map(([reason, n]) => `${formatCount(n)} ${reason}`);
@@ -39,8 +39,8 @@ function summaryLines(summary: RunSummary): string[] {
   }
   if (summary.deadLetters !== null) lines.push(`  failures ${summary.deadLetters}`);
   if (summary.status === 'stopped') lines.push('', afterwards(summary));
-  else if (vectors.written > 0 && !summary.sink.startsWith('jsonl:')) {
-    lines.push('', `next: ${invocation()} search "a question in your own words"${sinkFlag(summary)}`);
+  else if (vectors.written > 0 && /^(lancedb|opensearch)/.test(summary.sink)) {
+    lines.push('', `next: ${invocation()} search "a question in your own words"${searchFlags(options)}`);
   }
   return lines;
 }
@@ -55,8 +55,18 @@ function afterwards(summary: RunSummary): string {
   return `${written} The same command takes it up again:\n  ${[invocation(), ...process.argv.slice(2)].map(quoted).join(' ')}`;
 }
 
-function sinkFlag({ sink }: RunSummary): string {
-  return sink === 'lancedb:./vectors' ? '' : ` --sink ${quoted(sink)}`;
+/** What a search must be told, too, to find the index and the model. */
+function searchFlags(options: Options): string {
+  const flags = [
+    ['--sink', options.sink, declared.sink.default],
+    ['--model', options.model, declared.model.default],
+    ['--opensearch-ca-file', options.opensearchCaFile, undefined],
+  ] as const;
+  return flags
+    .flatMap(([flag, value, usual]) =>
+      value === undefined || value === usual ? [] : [` ${flag} ${quoted(value)}`],
+    )
+    .join('');
 }
 
 /** How the program was called: by its name, or through npx where npm runs it. */

@@ -34,6 +34,8 @@ const BUNDLES_PER_WORKER = 2;
 
 export interface PipelineContext {
   readonly source: Source;
+  /** Every object of the source, in order; the first may have been asked for already. */
+  readonly listing: AsyncIterable<SourceObject>;
   readonly sink: Sink;
   readonly pool: WorkerPool<Task, TaskResult>;
   readonly writer: RowWriter;
@@ -76,8 +78,8 @@ export async function runPipeline(context: PipelineContext): Promise<void> {
 // ── list ► mine? ─────────────────────────────────────────────────────────────────────────────────────
 
 async function* mine(context: PipelineContext): AsyncGenerator<ObjectProgress> {
-  const { source, shard, tally, stop } = context;
-  for await (const object of source.list({ signal: stop })) {
+  const { listing, shard, tally, stop } = context;
+  for await (const object of listing) {
     if (stop.aborted) return;
     tally.objects.listed += 1;
     if (shard.count > 1 && shardOf(object.key, shard.count) !== shard.index) continue;

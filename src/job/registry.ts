@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { EmbatchError, describeError } from '../core/errors.js';
+import { EmbatchError, describeError, isEmbatchError } from '../core/errors.js';
 import type { Sink } from '../core/interfaces.js';
 import type { Options } from '../core/options.js';
 import type { SinkContext } from '../sinks/context.js';
@@ -81,5 +81,23 @@ async function createForeignSink(path: string, options: Options, context: SinkCo
   if (typeof module.createSink !== 'function') {
     throw new EmbatchError('USAGE', `--sink ${path} exports no function createSink(uri, options, context).`);
   }
-  return module.createSink(path, options, context);
+  return withSinkErrors(await module.createSink(path, options, context), path);
+}
+
+/** Whatever a foreign sink throws is its own failure and no bug of ours. */
+function withSinkErrors(sink: Sink, path: string): Sink {
+  const explained = (error: unknown): never => {
+    if (isEmbatchError(error)) throw error;
+    throw new EmbatchError('SINK', `${path}: ${describeError(error)}`, { cause: error });
+  };
+  return new Proxy(sink, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]): unknown => {
+        const result: unknown = Reflect.apply(member, target, args);
+        return result instanceof Promise ? result.catch(explained) : result;
+      };
+    },
+  });
 }

@@ -9,7 +9,7 @@ import { defaultStateUri } from '../ledger/default-state.js';
 import { startHeartbeat } from '../ledger/heartbeat.js';
 import { acquireLease, otherWriters, type Lease } from '../ledger/lease.js';
 import { openState } from '../ledger/open-state.js';
-import { writeSummary } from '../ledger/summary.js';
+import { writeStart, writeSummary } from '../ledger/summary.js';
 import { detectRank, readTextFile, type Rank } from '../shard/rank.js';
 import { copiedInput } from '../shard/sagemaker.js';
 import { openSource } from '../source/open-source.js';
@@ -131,7 +131,7 @@ async function runShard(shardRun: ShardRun): Promise<void> {
 
   const stateUri = options.state ?? defaultStateUri(sourceUri, options.sink);
   const state = await openState(stateUri);
-  await assertListable(source, context);
+  const listing = await begun(source.list({ signal: context.stop }));
   await warmUp(pool);
   const lease = await takeLease(sink, shardRun, rank);
   if (options.state === undefined && rank.count > 1 && sink.leaseUri === undefined) {
@@ -142,6 +142,11 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   }
   const index = await prepareIndex(sink, embedding, options, context);
   known.fingerprint = index.fingerprint;
+  await writeStart(
+    state,
+    { index: rank.index, count: rank.count },
+    { run, source: source.uri, sink: sink.uri, index },
+  );
   known.state = state;
   const deadLetters = createDeadLetters(state, run, { index: rank.index, count: rank.count });
   closers.push(() => deadLetters.close());
@@ -165,6 +170,7 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   await reported({ shardRun, state, rank, progress }, () =>
     runPipeline({
       source,
+      listing,
       sink,
       pool,
       writer,
@@ -190,11 +196,23 @@ function requireSource(options: Options): string {
   );
 }
 
-/** A source that cannot be listed must be found out before an index is made for it. Error: SOURCE. */
-async function assertListable(source: Source, { stop }: RunContext): Promise<void> {
-  const listing = source.list({ signal: stop })[Symbol.asyncIterator]();
-  await listing.next();
-  await listing.return?.();
+/** Takes the first object already: a source that cannot be listed is found out before an index is made for it. */
+async function begun<T>(items: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const iterator = items[Symbol.asyncIterator]();
+  let first: IteratorResult<T, unknown> | undefined = await iterator.next();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        const result = first ?? (await iterator.next());
+        first = undefined;
+        return result;
+      },
+      return: async () => {
+        await iterator.return?.();
+        return { value: undefined, done: true };
+      },
+    }),
+  };
 }
 
 /** Folders of our own that a source must not read: `embatch run .` with everything below it. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { link, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { EmbatchError, systemErrorCode } from '../core/errors.js';
+import { makeFolder } from '../core/make-folder.js';
 import { explainFileError } from '../core/file-errors.js';
 import type { Abortable, StateStore } from '../core/interfaces.js';
 import { assertName } from './names.js';
@@ -105,7 +106,7 @@ async function withTemporary<T>(
   const folder = dirname(path);
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     // `flush` waits for the disk: after a power loss the name must not point to an empty file.
     await writeFile(temporary, bytes, { flag: 'wx', flush: true });
     const result = await publish(temporary);

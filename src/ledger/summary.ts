@@ -5,6 +5,17 @@ function summaryName(shard: ShardRef): string {
   return `shards/${shardName(shard)}/summary.json`;
 }
 
+/** Keeps what a shard set out to do; a state that cannot be written is found out by it. Error: STATE. */
+export async function writeStart(
+  store: StateStore,
+  shard: ShardRef,
+  start: object,
+  options: Abortable = {},
+): Promise<void> {
+  const started = { time: new Date().toISOString(), ...start };
+  await store.put(`shards/${shardName(shard)}/run.json`, `${JSON.stringify(started, null, 2)}\n`, options);
+}
+
 /** Keeps what a shard ended with, for `status` and for whoever comes later. Error: STATE. */
 export async function writeSummary(
   store: StateStore,

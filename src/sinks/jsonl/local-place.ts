@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { systemErrorCode } from '../../core/errors.js';
+import { makeFolder } from '../../core/make-folder.js';
 import { explainFileError } from '../../core/file-errors.js';
 import type { Abortable } from '../../core/interfaces.js';
 import type { Appender, Place } from './place.js';
@@ -36,7 +37,7 @@ export function createLocalPlace(folder: string): Place {
 
     async create(name, bytes, { signal }: Abortable = {}) {
       signal?.throwIfAborted();
-      await mkdir(root, { recursive: true });
+      await makeFolder(root);
       const temporary = temporaryPath();
       try {
         await writeFile(temporary, bytes, { flag: 'wx', flush: true });
@@ -110,7 +111,7 @@ class LocalAppender implements Appender {
   }
 
   async #open(): Promise<FileHandle> {
-    await mkdir(this.#root, { recursive: true });
+    await makeFolder(this.#root);
     for (;;) {
       try {
         const handle = await open(join(this.#root, this.#nextName()), 'wx');
