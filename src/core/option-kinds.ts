@@ -102,11 +102,12 @@ export function duration<Default extends number | undefined = undefined>(
   };
 }
 
-export function choice<const Name extends string>(
-  spec: Text<NoInfer<Name>> & { readonly names: readonly Name[]; readonly default: NoInfer<Name> },
-): OptionSpec<Name, Name> {
+export function choice<const Name extends string, const Default extends Name | undefined = undefined>(
+  spec: Text<Default> & { readonly names: readonly Name[] },
+): OptionSpec<Name, Default> {
   const schema = z.enum(spec.names as readonly [Name, ...Name[]], `one of ${spec.names.join(', ')}`);
-  return { ...spec, kind: 'choice', value: `<${spec.names.join('|')}>`, schema, default: spec.default };
+  const value = `<${spec.names.join('|')}>`;
+  return { ...spec, kind: 'choice', value, schema, default: spec.default as Default };
 }
 
 /** `--name`, and `--no-name` where the default is true. */

@@ -223,8 +223,8 @@ export const options = {
     group: 'OpenSearch',
     commands: run,
     names: ['langchain', 'langchain-js', 'llamaindex', 'haystack'],
-    default: 'langchain',
-    describe: 'Field names, so that the framework opens the index unchanged.',
+    describe:
+      "Field names, so that the framework opens the index unchanged; by default the index's own, in a new one langchain.",
   }),
   knnEngine: choice({
     group: 'OpenSearch',

@@ -1,5 +1,5 @@
 import { EmbatchError } from '../../core/errors.js';
-import { ownTypes, type RequestFailure } from './failure.js';
+import { isCertificateProblem, ownTypes, type RequestFailure } from './failure.js';
 
 /** What a failed request means to the user, and what to do: the first line that fits. */
 export function explainFailure(failure: RequestFailure, uri: string): EmbatchError {
@@ -25,7 +25,8 @@ interface Explanation {
   readonly todo?: string;
 }
 
-function ofConnection({ type, message }: RequestFailure, tls: boolean): Explanation {
+function ofConnection(failure: RequestFailure, tls: boolean): Explanation {
+  const { type, message } = failure;
   if (type === 'ECONNREFUSED') {
     return {
       what: 'cannot be reached: nothing listens there',
@@ -62,7 +63,7 @@ function ofConnection({ type, message }: RequestFailure, tls: boolean): Explanat
       todo: 'renew it, or set the clock of this machine',
     };
   }
-  if (/CERT|UNABLE_TO_(GET|VERIFY)|SELF_SIGNED/.test(type) || /certificate/i.test(message)) {
+  if (isCertificateProblem(failure)) {
     return {
       what: 'shows a certificate that this machine does not trust',
       todo: 'give its authority with --opensearch-ca-file FILE.pem, or in NODE_EXTRA_CA_CERTS',

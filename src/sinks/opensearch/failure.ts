@@ -32,6 +32,11 @@ export const ownTypes = {
   credentials: 'credentials',
 } as const;
 
+/** TLS got as far as the server's certificate and did not accept it. */
+export function isCertificateProblem({ type, message }: RequestFailure): boolean {
+  return /CERT|UNABLE_TO_(GET|VERIFY)|SELF_SIGNED/.test(type) || /certificate/i.test(message);
+}
+
 /** The `error` object of a refused request or item. */
 export interface ServerError {
   readonly type?: string;

@@ -3,7 +3,7 @@ import type { Abortable, Logger } from '../../core/interfaces.js';
 import { sleep } from '../../core/streams.js';
 import { formatDuration } from '../../core/units.js';
 import { explainFailure } from './explain.js';
-import { RequestFailure, ownTypes, type ServerError } from './failure.js';
+import { RequestFailure, isCertificateProblem, ownTypes, type ServerError } from './failure.js';
 
 /**
  * What to do about a refusal:
@@ -18,7 +18,7 @@ export type Verdict = 'again' | 'later' | 'smaller' | 'refused' | 'fatal';
 /** Of a whole request. `refused` means that one of its rows may be at fault (docs/design.md §10). */
 export function judgeRequest(failure: RequestFailure): Verdict {
   const { status, type, error, message } = failure;
-  if (status === undefined) return isFatalConnection(type, message) ? 'fatal' : 'again';
+  if (status === undefined) return isFatalConnection(failure) ? 'fatal' : 'again';
   if (type === 'cluster_block_exception') return 'later';
   if (status === 413) return 'smaller';
   if (status === 429) return neverPasses(error) ? 'smaller' : 'again';
@@ -58,17 +58,14 @@ function neverPasses(error: ServerError | undefined): boolean {
 }
 
 /** TLS and authentication do not mend themselves; a node that is down may. */
-function isFatalConnection(type: string, words: string): boolean {
+function isFatalConnection(failure: RequestFailure): boolean {
+  const { type } = failure;
   return (
     type === ownTypes.credentials ||
     type === 'EPROTO' ||
     /^(ERR_SSL|ERR_TLS)/.test(type) ||
-    isCertificate(type, words)
+    isCertificateProblem(failure)
   );
-}
-
-export function isCertificate(type: string, words: string): boolean {
-  return /CERT|UNABLE_TO_(GET|VERIFY)|SELF_SIGNED/.test(type) || /certificate/i.test(words);
 }
 
 /** Whether a refusal means that the cluster has no room, so that fewer requests at once would help. */

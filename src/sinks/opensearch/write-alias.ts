@@ -18,7 +18,7 @@ export interface WriteTarget {
  * and an index made anew has another. Rows for an index that is no longer ours are thus refused (404) by the
  * cluster itself, without a moment in between.
  */
-export function aliasName({ name, info }: Pick<OpenIndex, 'name' | 'info'>): string {
+function aliasName({ name, info }: Pick<OpenIndex, 'name' | 'info'>): string {
   const suffix = `--embatch-${info.indexId.toLowerCase()}`;
   if (Buffer.byteLength(name + suffix) <= MAX_NAME_BYTES) return name + suffix;
   return createHash('sha256').update(name).digest('hex') + suffix;
