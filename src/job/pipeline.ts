@@ -113,14 +113,21 @@ async function openObject(progress: ObjectProgress, context: PipelineContext): P
   const { source, tally, stop } = context;
   try {
     const open = await source.open(progress.object, { signal: stop });
-    tally.bytesRead += open.object.size;
-    if (open.object.size > READ_AHEAD_OBJECT_BYTES) return { progress, open };
+    const body = counted(open.body, tally);
+    if (open.object.size > READ_AHEAD_OBJECT_BYTES) return { progress, open: { ...open, body } };
     const bytes: Uint8Array[] = [];
-    for await (const piece of open.body) bytes.push(piece);
+    for await (const piece of body) bytes.push(piece);
     return { progress, open: { ...open, body: replay(bytes) } };
   } catch (error) {
     await objectUnread(progress, error, context);
     return { progress, open: undefined };
+  }
+}
+
+async function* counted(body: AsyncIterable<Uint8Array>, tally: Tally): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    tally.bytesRead += piece.byteLength;
+    yield piece;
   }
 }
 
