@@ -133,17 +133,6 @@ export function describeLeases(suite: StateConformance & { readonly timed?: bool
       check(
         'an expired lease of another machine is taken over, with a warning; a living one is not',
         async (place) => {
-          const foreign = (expiresInMs: number): string =>
-            JSON.stringify({
-              token: 't',
-              owner: 'o',
-              run: 'their-run',
-              host: 'elsewhere',
-              space: '',
-              pid: 1,
-              since: '2026-11-21T10:00:00.000Z',
-              expires: new Date(Date.now() + expiresInMs).toISOString(),
-            });
           const name = 'leases/0-of-1/0000000007.json';
           await place.store.put(name, foreign(-500));
           // Their clock may be behind ours.
@@ -191,6 +180,15 @@ export function describeLeases(suite: StateConformance & { readonly timed?: bool
         await assert.rejects(place.acquire(), (error) => isEmbatchError(error, 'LEASE'));
         assert.equal(lease.lost.aborted, false);
         assert.deepEqual(await place.store.list('leases/'), ['leases/0-of-1/0000000001.json']);
+      });
+
+      check('a holder gives way to whoever took over early, by a clock that is ahead', async (place) => {
+        const lease = await place.acquire({ ttlMs: SHORT_MS });
+        await place.store.put('leases/0-of-1/0000000002.json', foreign(LONG_MS));
+        await once(lease.lost, 'abort');
+        assert.match(String(lease.lost.reason), /taken over by run their-run \(process 1 on elsewhere/);
+        await lease.release();
+        assert.deepEqual(await place.store.list('leases/'), ['leases/0-of-1/0000000002.json']);
       });
 
       check('a holder that slept too long finds out that another took over', async (place) => {
@@ -256,6 +254,20 @@ export function describeLeases(suite: StateConformance & { readonly timed?: bool
       });
     },
   );
+}
+
+/** The lease of a run on another machine. */
+function foreign(expiresInMs: number): string {
+  return JSON.stringify({
+    token: 't',
+    owner: 'o',
+    run: 'their-run',
+    host: 'elsewhere',
+    space: '',
+    pid: 1,
+    since: '2026-11-21T10:00:00.000Z',
+    expires: new Date(Date.now() + expiresInMs).toISOString(),
+  });
 }
 
 const methods = ['get', 'put', 'putIfAbsent', 'delete', 'list'] as const;

@@ -7,7 +7,7 @@ const PARTITIONS_AT_100K = 64;
 const PROBED_SHARE = 1 / 8;
 
 /** More rows in more partitions, both growing with the root, so that each stays cheap. */
-export function partitionsFor(rows: number): number {
+function partitionsFor(rows: number): number {
   return Math.max(1, Math.round(PARTITIONS_AT_100K * Math.sqrt(rows / 100_000)));
 }
 
