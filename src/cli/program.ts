@@ -20,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-export function createProgram(onExitCode: (code: number) => void): Command {
+function createProgram(onExitCode: (code: number) => void): Command {
   const program = new Command('embatch')
     .description('Turns an S3 prefix or a folder full of documents into a complete, searchable vector index.')
     .option('-V, --version', 'Print the version.')

@@ -1,6 +1,3 @@
-/** Best on one thread for MiniLM-class models: activations stay near the caches. */
-export const DEFAULT_BATCH_TOKENS = 512;
-
 /**
  * Cuts inputs into model calls. Sorted by token count, so that little is padded, and cut where a batch would
  * exceed `maxPaddedTokens` (rows × the longest row); an input longer than that is a batch of its own.

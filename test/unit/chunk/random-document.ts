@@ -2,7 +2,7 @@ import type { Document, Heading } from '#embatch/core/interfaces.js';
 import { documentOf } from './support.js';
 
 /** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
-export function randomNumbers(seed: number): () => number {
+function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
