@@ -3,6 +3,7 @@ import type { EmbatchError } from '../../core/errors.js';
 import type { Abortable, Logger, WriteOutcome } from '../../core/interfaces.js';
 import { sleep } from '../../core/streams.js';
 import type { AdaptiveLimiter } from './adaptive-limiter.js';
+import { cut, halves } from './cut.js';
 import { explainFailure, indexLost } from './explain.js';
 import { RequestFailure, serverWords, type ServerError } from './failure.js';
 import type { Line } from './ndjson.js';
@@ -16,6 +17,7 @@ import {
   type Pauses,
   type Verdict,
 } from './retry.js';
+import { allSettled, either } from './settling.js';
 
 /** What the answer of a bulk request is filtered down to, see {@link BULK_FILTER}. */
 export interface BulkAnswer {
@@ -255,64 +257,4 @@ function itemsOf(answer: BulkAnswer, batch: readonly Pending[]): Item[] {
     `a bulk request of ${batch.length} rows brought an answer that does not list them; is a proxy in between?`,
     { status: 200 },
   );
-}
-
-/** Pieces of at most `maxBytes` and `maxRows`; a row that alone is larger gets a piece of its own. */
-export function cut<T extends { readonly line: Line }>(
-  rows: readonly T[],
-  maxBytes: number,
-  maxRows: number,
-): T[][] {
-  const pieces: T[][] = [];
-  let bytes = Infinity;
-  for (const row of rows) {
-    const last = pieces.at(-1);
-    const size = row.line.bytes.length;
-    if (last === undefined || bytes + size > maxBytes || last.length >= maxRows) {
-      pieces.push([row]);
-      bytes = size;
-    } else {
-      last.push(row);
-      bytes += size;
-    }
-  }
-  return pieces;
-}
-
-function halves<T>(items: T[]): T[][] {
-  if (items.length === 0) return [];
-  const middle = Math.ceil(items.length / 2);
-  return [items.slice(0, middle), items.slice(middle)];
-}
-
-/** Waits for all, then throws the first failure. */
-async function allSettled(work: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(work);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-}
-
-/** Fires with either; `release` leaves no listener behind (AbortSignal.any keeps them on some Node 20). */
-function either(
-  first: AbortSignal,
-  second: AbortSignal | undefined,
-): { signal: AbortSignal; release(): void } {
-  const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
-  const stops = [first, ...(second === undefined ? [] : [second])].map((signal) => {
-    const onAbort = (): void => {
-      controller.abort(signal.reason);
-    };
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    return () => {
-      signal.removeEventListener('abort', onAbort);
-    };
-  });
-  return {
-    signal: controller.signal,
-    release() {
-      for (const stop of stops) stop();
-    },
-  };
 }

@@ -153,6 +153,16 @@ function creationRefused({ message }: RequestFailure, target: Target): EmbatchEr
   );
 }
 
+/** Makes what was written searchable, in every shard. An index that is gone is for the caller to notice. */
+export async function refreshIndex(cluster: Cluster, name: string, options: Abortable): Promise<void> {
+  const answer = await cluster
+    .request({ method: 'POST', path: [name, '_refresh'] }, options)
+    .catch(undefinedIf(404));
+  const failed = (answer as { _shards?: { failed?: number } } | undefined)?._shards?.failed ?? 0;
+  if (failed > 0)
+    throw new RequestFailure('refresh_failed', `${failed} shards were not refreshed`, { status: 503 });
+}
+
 /** For `catch`: a refusal with this status gives undefined, any other is thrown on. */
 export function undefinedIf(status: number): (error: unknown) => undefined {
   return (error) => {

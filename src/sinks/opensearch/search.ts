@@ -5,6 +5,8 @@ import { RequestFailure } from './failure.js';
 import type { Layout } from './layouts.js';
 import { undefinedIf, type OpenIndex } from './open-index.js';
 
+/** A shard that does not answer would else be left out without a word. */
+const WHOLE_ANSWER = { allow_partial_search_results: 'false' };
 /** Of one query; the default of `index.max_result_window`, and k-NN's own limit. */
 const MAX_HITS = 10_000;
 /** Candidates per segment: the lucene engine knows no ef_search and widens its search by k alone. */
@@ -40,7 +42,7 @@ export async function searchIndex(
     query: { knn: { [layout.vectorField]: { vector: Array.from(vector), k: candidates } } },
   };
   const answer = (await cluster.request(
-    { method: 'POST', path: [name, '_search'], body },
+    { method: 'POST', path: [name, '_search'], query: WHOLE_ANSWER, body },
     options,
   )) as SearchAnswer;
   return answer.hits.hits.map((hit) => {
@@ -88,7 +90,9 @@ export async function* scanIndex(
         ...(after === undefined ? {} : { search_after: after }),
       };
       const page = (await fetch(() =>
-        cluster.request({ method: 'POST', path: ['_search'], body }, options).catch(undefinedIf(404)),
+        cluster
+          .request({ method: 'POST', path: ['_search'], query: WHOLE_ANSWER, body }, options)
+          .catch(undefinedIf(404)),
       )) as SearchAnswer | undefined;
       if (page === undefined) {
         snapshot = await openSnapshot(cluster, name, fetch, options);

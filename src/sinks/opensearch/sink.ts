@@ -10,7 +10,7 @@ import { parseConfig, type Config, type OpenSearchOptions } from './config.js';
 import { explainFailure, indexLost } from './explain.js';
 import { RequestFailure } from './failure.js';
 import { estimateBytes, serialiseRow } from './ndjson.js';
-import { prepareIndex, readIndex, undefinedIf, type OpenIndex } from './open-index.js';
+import { prepareIndex, readIndex, refreshIndex, type OpenIndex } from './open-index.js';
 import { retrying } from './retry.js';
 import { scanIndex, searchIndex } from './search.js';
 import { prepareWriteAlias, type WriteTarget } from './write-alias.js';
@@ -132,11 +132,7 @@ export function createOpenSearchSink(
     async finish(callOptions = {}) {
       const { name, info } = opened();
       const { signal } = callOptions;
-      await call(
-        (cluster) =>
-          cluster.request({ method: 'POST', path: [name, '_refresh'] }, { signal }).catch(undefinedIf(404)),
-        callOptions,
-      );
+      await call((cluster) => refreshIndex(cluster, name, { signal }), callOptions);
       await assertStillOurs(info, callOptions);
     },
 

@@ -191,6 +191,17 @@ describe('opensearch: requests that fail', { skip: skipWithoutOpenSearch }, () =
     });
   });
 
+  it('a refresh that missed a shard is repeated', async () => {
+    await withSink(proxy.url, {}, async ({ sink }) => {
+      await sink.write(rowsOf(3));
+      const isRefresh = ({ url }: SeenRequest): boolean => url.includes('/_refresh');
+      const missed = respond(200, { _shards: { total: 2, successful: 1, failed: 1 } });
+      proxy.add({ when: isRefresh, times: 2, fault: missed });
+      await sink.finish();
+      assert.equal(proxy.requests.filter(isRefresh).length, 3);
+    });
+  });
+
   it('a snapshot that expired under a slow reader is replaced', async () => {
     await withSink(proxy.url, {}, async ({ sink }) => {
       const rows = rowsOf(3000);

@@ -3,12 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import { createAdaptiveLimiter } from '#embatch/sinks/opensearch/adaptive-limiter.js';
-import {
-  createBulkWriter,
-  cut,
-  type BulkAnswer,
-  type BulkWriter,
-} from '#embatch/sinks/opensearch/bulk-writer.js';
+import { createBulkWriter, type BulkAnswer, type BulkWriter } from '#embatch/sinks/opensearch/bulk-writer.js';
+import { cut } from '#embatch/sinks/opensearch/cut.js';
 import { RequestFailure } from '#embatch/sinks/opensearch/failure.js';
 import type { Line } from '#embatch/sinks/opensearch/ndjson.js';
 import { recordingLogger } from '../../../support/recording-logger.js';
