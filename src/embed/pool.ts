@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import { EmbatchError, describeError, type ErrorCode } from '../core/errors.js';
+import { sleep } from '../core/streams.js';
 
 /** What crosses the thread boundary: an error of ours would lose its code there. */
 export type WorkerAnswer<Out> =
@@ -21,6 +22,8 @@ export class CancelledError extends Error {
 export interface WorkerControl {
   /** [0] is 1 once work should stop. */
   readonly cancelled: Int32Array;
+  /** [0] counts the workers that have loaded their module; each adds itself. */
+  readonly loaded: Int32Array;
   /** [0] counts tokens embedded so far, over all workers. */
   readonly tokens: BigInt64Array;
 }
@@ -51,14 +54,20 @@ export interface WorkerPool<Task, Out> {
   close(): Promise<void>;
 }
 
+/** How long a worker may take to load its module before it is ended all the same. */
+const MAX_LOAD_MS = 30_000;
+const LOAD_POLL_MS = 10;
+
 /**
- * A fixed set of worker threads. Two rules keep the process alive (docs/decisions/worker-lifetime.md): no
- * abort signal ever reaches Piscina, since terminating a thread inside a model call aborts the process; and
- * `close` waits for all runs itself, since Piscina's own may resolve early and terminate busy workers.
+ * A fixed set of worker threads. Three rules keep the process alive (docs/decisions/worker-lifetime.md): no
+ * abort signal ever reaches Piscina, since terminating a thread inside a model call aborts the process; `close`
+ * waits for all runs itself, since Piscina's own may resolve early and terminate busy workers; and it waits until
+ * every worker has loaded its module, since one that ends while a native library loads aborts the process, too.
  */
 export function createPool<Task, Out, Settings>(options: PoolOptions<Settings>): WorkerPool<Task, Out> {
   const control: WorkerControl = {
     cancelled: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
+    loaded: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
     tokens: new BigInt64Array(new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)),
   };
   const piscina = new Piscina<Task, WorkerAnswer<Out>>({
@@ -68,8 +77,11 @@ export function createPool<Task, Out, Settings>(options: PoolOptions<Settings>):
     workerData: { control, settings: options.settings } satisfies WorkerData<Settings>,
     recordTiming: false,
   });
+  let broken = false;
   // A worker that cannot start reports here and not only to the run: without a listener it would be uncaught.
-  piscina.on('error', () => undefined);
+  piscina.on('error', () => {
+    broken = true;
+  });
   const running = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
 
@@ -83,6 +95,15 @@ export function createPool<Task, Out, Settings>(options: PoolOptions<Settings>):
     if (answer.ok) return answer.value;
     if (answer.code === 'CANCELLED') throw new CancelledError('cancelled');
     throw new EmbatchError(answer.code, answer.message, { cause: answer.stack });
+  };
+
+  const end = async (): Promise<void> => {
+    await Promise.allSettled(running);
+    const allLoaded = (): boolean => Atomics.load(control.loaded, 0) >= options.workers;
+    for (let waited = 0; !allLoaded() && !broken && waited < MAX_LOAD_MS; waited += LOAD_POLL_MS) {
+      await sleep(LOAD_POLL_MS);
+    }
+    await piscina.close({ force: false });
   };
 
   return {
@@ -102,7 +123,7 @@ export function createPool<Task, Out, Settings>(options: PoolOptions<Settings>):
       Atomics.store(control.cancelled, 0, 1);
     },
     close() {
-      closing ??= Promise.allSettled(running).then(() => piscina.close({ force: false }));
+      closing ??= end();
       return closing;
     },
   };
