@@ -2,6 +2,7 @@
  * The bare model loop: what the machine can do with this model, batches and threads when nothing else is done.
  * The same inputs as the pipeline makes of the same documents, tokenised beforehand and kept in memory.
  */
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
@@ -61,11 +62,7 @@ async function tokenised(dist, folder) {
 
 async function startThread(data) {
   const worker = new Worker(new URL(import.meta.url), { workerData: data });
-  const answer = () =>
-    new Promise((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-    });
+  const answer = () => once(worker, 'message');
   await answer();
   return {
     embed(bundle) {

@@ -35,7 +35,7 @@ async function fillBucket(folder, environment) {
   client.destroy();
 }
 
-function row(name, { seconds, tokens, documents, peakMb, mainThreadShare }, bare) {
+function row(name, { seconds, tokens, documents, peakMb, mainThreadShare, othersShare }, bare) {
   const rate = tokens / seconds;
   return {
     measured: name,
@@ -44,9 +44,12 @@ function row(name, { seconds, tokens, documents, peakMb, mainThreadShare }, bare
     'documents/s': (documents / seconds).toFixed(1),
     'of the bare loop': bare === undefined ? '1.00' : (rate / bare).toFixed(2),
     'peak MB': peakMb === undefined ? '' : Math.round(peakMb),
-    'main thread': mainThreadShare === undefined ? '' : `${(mainThreadShare * 100).toFixed(0)} % of a core`,
+    'main thread': ofACore(mainThreadShare),
+    'servers and others': ofACore(othersShare),
   };
 }
+
+const ofACore = (share) => (share === undefined ? '' : `${(share * 100).toFixed(0)} % of a core`);
 
 const asRow = ({ summary, ...rest }) => ({ ...rest, tokens: summary.tokens, documents: summary.documents });
 
