@@ -99,8 +99,8 @@ export function createPool<Task, Out, Settings>(options: PoolOptions<Settings>):
 
   const end = async (): Promise<void> => {
     await Promise.allSettled(running);
-    const allLoaded = (): boolean => Atomics.load(control.loaded, 0) >= options.workers;
-    for (let waited = 0; !allLoaded() && !broken && waited < MAX_LOAD_MS; waited += LOAD_POLL_MS) {
+    const isLoading = (): boolean => !broken && Atomics.load(control.loaded, 0) < options.workers;
+    for (let waited = 0; isLoading() && waited < MAX_LOAD_MS; waited += LOAD_POLL_MS) {
       await sleep(LOAD_POLL_MS);
     }
     await piscina.close({ force: false });
