@@ -46,7 +46,12 @@ const named: readonly NamedGraph[] = [
   { name: /^model_O[123]\.onnx$/, precision: 'fp32', rank: always(1), note: 'exact, optimised' },
   { name: /^(text_)?model_fp16\.onnx$/, precision: 'fp16', rank: always(0), note: 'half precision' },
   { name: /^model_O4\.onnx$/, precision: 'fp16', rank: always(1), note: 'half precision, made for GPUs' },
-  { name: /^model_int8_rowwise\.onnx$/, precision: 'int8', rank: always(0), note: 'does not depend on the batch' },
+  {
+    name: /^model_int8_rowwise\.onnx$/,
+    precision: 'int8',
+    rank: always(0),
+    note: 'does not depend on the batch',
+  },
   {
     name: /^model_qint8_avx512_vnni\.onnx$/,
     precision: 'int8',

@@ -231,7 +231,7 @@ function createWire(descriptor: number): Wire {
     bytes,
     text: (range) => bytes(range).toString('utf8'),
     *fields({ start, end }) {
-      for (let position = start; position < end; ) {
+      for (let position = start; position < end;) {
         const tag = varint(position);
         const number = Math.floor(tag.value / 8);
         const kind = tag.value % 8;
