@@ -58,6 +58,12 @@ export function explainS3Error(error: unknown): S3Failure {
   return { kind, reason: reasonOf(kind, error), advice: adviceFor(kind, error) };
 }
 
+/** What went wrong and what to do, in one text without a final stop. */
+export function s3ErrorWords(error: unknown): string {
+  const { reason, advice } = explainS3Error(error);
+  return advice === '' ? reason : `${reason}. ${advice.replace(/\.$/, '')}`;
+}
+
 const kindsByName: Readonly<Record<string, S3FailureKind>> = {
   NoSuchBucket: 'no-bucket',
   NoSuchKey: 'no-key',

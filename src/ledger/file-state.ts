@@ -1,14 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { link, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readFile, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { createFile, replaceFile } from '../core/durable-file.js';
 import { EmbatchError, systemErrorCode } from '../core/errors.js';
-import { makeFolder } from '../core/make-folder.js';
 import { explainFileError } from '../core/file-errors.js';
 import type { Abortable, StateStore } from '../core/interfaces.js';
 import { assertName } from './names.js';
-
-/** No entry's name begins with a dot. */
-const TEMPORARY_PREFIX = '.tmp-';
 
 /**
  * State in a folder, made when something is first put there. Entries are files; each is written beside its place,
@@ -39,25 +35,21 @@ export function createFileState(folder: string): StateStore {
     async put(name, bytes, { signal }: Abortable = {}) {
       const path = pathOf(name);
       signal?.throwIfAborted();
-      await withTemporary(path, bytes, async (temporary) => {
-        await rename(temporary, path);
-      });
+      try {
+        await replaceFile(path, bytes);
+      } catch (error) {
+        throw stateError('write', path, error);
+      }
     },
 
     async putIfAbsent(name, bytes, { signal }: Abortable = {}) {
       const path = pathOf(name);
       signal?.throwIfAborted();
-      return withTemporary(path, bytes, async (temporary) => {
-        try {
-          await linkOrCopy(temporary, path);
-          return true;
-        } catch (error) {
-          if (systemErrorCode(error) === 'EEXIST') return false;
-          throw error;
-        } finally {
-          await rm(temporary, { force: true });
-        }
-      });
+      try {
+        return await createFile(path, bytes);
+      } catch (error) {
+        throw stateError('write', path, error);
+      }
     },
 
     async delete(name, { signal }: Abortable = {}) {
@@ -80,6 +72,7 @@ export function createFileState(folder: string): StateStore {
         const path = join(root, at);
         try {
           for (const entry of await readdir(path, { withFileTypes: true })) {
+            // What is being written; no entry's name begins so.
             if (entry.name.startsWith('.')) continue;
             const name = `${at}${entry.name}`;
             if (entry.isDirectory()) folders.push(`${name}/`);
@@ -95,51 +88,6 @@ export function createFileState(folder: string): StateStore {
 
     close: () => Promise.resolve(),
   };
-}
-
-/** Writes the bytes to disk under another name in the same folder, then lets `publish` put them in place. */
-async function withTemporary<T>(
-  path: string,
-  bytes: Uint8Array | string,
-  publish: (temporary: string) => Promise<T>,
-): Promise<T> {
-  const folder = dirname(path);
-  const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
-  try {
-    await makeFolder(folder);
-    // `flush` waits for the disk: after a power loss the name must not point to an empty file.
-    await writeFile(temporary, bytes, { flag: 'wx', flush: true });
-    const result = await publish(temporary);
-    await flushFolder(folder);
-    return result;
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw stateError('write', path, error);
-  }
-}
-
-/** Some file systems (FAT, FUSE over object stores) have no hard links; they still create exclusively. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(systemErrorCode(error) ?? ''))
-      throw error;
-    await writeFile(to, await readFile(from), { flag: 'wx', flush: true });
-  }
-}
-
-/** Makes a new name durable; not every system lets a folder be opened, and there it is not needed. */
-async function flushFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } catch (error) {
-    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error;
-  } finally {
-    await handle.close();
-  }
 }
 
 function isAbsent(error: unknown): boolean {

@@ -1,22 +1,17 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, open, readdir, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { createFile, flushFolder, replaceFile } from '../../core/durable-file.js';
 import { systemErrorCode } from '../../core/errors.js';
-import { makeFolder } from '../../core/make-folder.js';
 import { explainFileError } from '../../core/file-errors.js';
 import type { Abortable } from '../../core/interfaces.js';
+import { makeFolder } from '../../core/make-folder.js';
 import type { Appender, Place } from './place.js';
-
-/** Of files that are being written; none of ours begins so once it is there. */
-const TEMPORARY_PREFIX = '.tmp-';
-const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 /** A folder, made when something is first written. */
 export function createLocalPlace(folder: string): Place {
   const root = resolve(folder);
   const pathOf = (name: string): string => join(root, name);
-  const temporaryPath = (): string => pathOf(`${TEMPORARY_PREFIX}${randomUUID()}`);
 
   return {
     uri: root,
@@ -37,37 +32,10 @@ export function createLocalPlace(folder: string): Place {
 
     async create(name, bytes, { signal }: Abortable = {}) {
       signal?.throwIfAborted();
-      await makeFolder(root);
-      const temporary = temporaryPath();
-      try {
-        await writeFile(temporary, bytes, { flag: 'wx', flush: true });
-        await link(temporary, pathOf(name)).catch(async (error: unknown) => {
-          if (!NO_HARD_LINKS.includes(systemErrorCode(error) ?? '')) throw error;
-          await writeFile(pathOf(name), bytes, { flag: 'wx', flush: true });
-        });
-        await flushFolder(root);
-        return true;
-      } catch (error) {
-        if (systemErrorCode(error) === 'EEXIST') return false;
-        throw error;
-      } finally {
-        await rm(temporary, { force: true });
-      }
+      return createFile(pathOf(name), bytes);
     },
 
-    async replace(name, pieces, { signal }: Abortable = {}) {
-      const temporary = temporaryPath();
-      try {
-        await writeFile(temporary, pieces, { flag: 'wx', signal });
-        const handle = await open(temporary, 'r+');
-        await handle.sync().finally(() => handle.close());
-        await rename(temporary, pathOf(name));
-        await flushFolder(root);
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    },
-
+    replace: (name, pieces, options) => replaceFile(pathOf(name), pieces, options),
     remove: (name) => rm(pathOf(name), { force: true }),
     append: (nextName) => new LocalAppender(root, nextName),
     explain: explainFileError,
@@ -121,18 +89,5 @@ class LocalAppender implements Appender {
         if (systemErrorCode(error) !== 'EEXIST') throw error;
       }
     }
-  }
-}
-
-/** Makes a new name durable; not every system lets a folder be opened, and there it is not needed. */
-async function flushFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } catch (error) {
-    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error;
-  } finally {
-    await handle.close();
   }
 }

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { before, describe, it } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import { openState } from '#embatch/ledger/open-state.js';
 import { describeLeases } from '../../conformance/lease-cases.js';
 import { describeState, type StateConformance } from '../../conformance/state-conformance.js';
 import { createBucket } from '../../support/bucket.js';
+import { startLosingProxy } from '../../support/losing-proxy.js';
 import { s3Url, skipWithoutS3 } from '../../support/services.js';
 
 let bucket = '';
@@ -84,34 +83,3 @@ describe('state on S3', { skip: skipWithoutS3 }, () => {
     }
   });
 });
-
-/** Passes everything on, but cuts the wire instead of giving back the answer to the first PUT. */
-async function startLosingProxy(
-  target: string,
-): Promise<{ url: string; lost(): number; close(): Promise<void> }> {
-  let lost = 0;
-  const server: Server = createServer((incoming, outgoing) => {
-    const { method, url, headers } = incoming;
-    const onward = request(new URL(url ?? '/', target), { method, headers }, (answer) => {
-      if (method === 'PUT' && lost === 0) {
-        lost += 1;
-        answer.resume().once('end', () => outgoing.destroy());
-        return;
-      }
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
-    });
-    incoming.pipe(onward);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    lost: () => lost,
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
-  };
-}

@@ -12,7 +12,9 @@ import { createLanceDbSink } from '#embatch/sinks/lancedb/sink.js';
 import { describeSink } from '../../conformance/sink-conformance.js';
 import { aRow, allRows, byId, infoFor, recordingLog, writeAll } from '../../conformance/sink-rows.js';
 import { createBucket } from '../../support/bucket.js';
-import { skipWithoutS3 } from '../../support/services.js';
+import { startLosingProxy } from '../../support/losing-proxy.js';
+import { withEnvironment } from '../../support/s3-source.js';
+import { s3Url, skipWithoutS3 } from '../../support/services.js';
 
 const DIMENSIONS = 8;
 
@@ -147,6 +149,26 @@ describe('sinks on S3', { skip: skipWithoutS3 }, () => {
         'recipe.json',
       ],
     );
+  });
+
+  it('rows whose answer was lost, so that the client sent them again, are there once', async () => {
+    const prefix = `lost/${randomUUID()}/`;
+    const before = createJsonlSink(`jsonl:s3://${bucket}/${prefix}`, {}, context());
+    await before.prepare(infoFor(DIMENSIONS));
+    await before.close();
+    const proxy = await startLosingProxy(s3Url());
+    const sink = createJsonlSink(`jsonl:s3://${bucket}/${prefix}`, {}, context());
+    try {
+      await withEnvironment({ AWS_ENDPOINT_URL_S3: proxy.url }, async () => {
+        await sink.prepare(infoFor(DIMENSIONS));
+        await sink.write([aRow(1, DIMENSIONS)]);
+      });
+      assert.equal(proxy.lost(), 1);
+      assert.equal((await keysBelow(prefix)).length, 2, 'the recipe and one part');
+    } finally {
+      await sink.close();
+      await proxy.close();
+    }
   });
 
   for (const [scheme, create] of [
