@@ -9,7 +9,7 @@ const remedies: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file, not a folder; choose another folder',
   EEXIST: 'a part of the path is a file, not a folder; choose another folder',
   EISDIR: 'it is a folder where a file is expected; choose another folder',
-  EMFILE: 'too many files are open; raise the limit (`ulimit -n`)',
+  EMFILE: 'too many files are open; raise the limit (`ulimit -n`) or lower --workers',
 };
 
 /** What a failed call to the file system means and what to do, in words without a final stop. */

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { describeError, EmbatchError } from '../core/errors.js';
+import { describeError, EmbatchError, systemErrorCode } from '../core/errors.js';
 import type { SourceObject } from '../core/interfaces.js';
 
 /** The real path; where there is nothing yet, the real path of what exists above it, and the rest. */
@@ -32,9 +32,12 @@ export function describeFile(key: string, stats: BigIntStats): SourceObject {
 
 /** For EMFILE and ENFILE: no fault of the object, any other would meet it too. */
 export function outOfFiles(cause: unknown): EmbatchError {
+  const limit =
+    systemErrorCode(cause) === 'ENFILE' ? "the system's limit (fs.file-max)" : 'the limit (ulimit -n)';
+  // Reading holds a fixed few files open; every worker thread adds some of its own.
   return new EmbatchError(
     'SOURCE',
-    `Too many files are open (${describeError(cause)}): raise the limit (ulimit -n) or lower the concurrency.`,
+    `Too many files are open (${describeError(cause)}): raise ${limit} or lower --workers.`,
     { cause, retryable: true },
   );
 }
