@@ -147,7 +147,7 @@ export function* rowsOfBatch(batch: RecordBatch): Generator<Row> {
       // A copy: the array is a view into the whole batch.
       vector: (vector?.get(n) as { toArray(): Float32Array }).toArray().slice(),
       metadata: nestedMetadata(metadata(n)),
-      embatch: embatch(n) as unknown as Row['embatch'],
+      embatch: embatch(n) as Row['embatch'],
     };
   }
 }

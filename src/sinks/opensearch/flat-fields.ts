@@ -1,3 +1,5 @@
+import type { Metadata } from '../../core/interfaces.js';
+
 /**
  * `flat_object` indexes each leaf as the term `path=value`, has no `ignore_above`, and refuses the whole
  * document where a term is longer than Lucene takes (32,766 bytes). Entries with such a leaf are kept beside
@@ -7,6 +9,12 @@
 type Fields = Readonly<Record<string, unknown>>;
 
 const UNINDEXED = 'fields_unindexed';
+
+/** Metadata in the index. A mapped type: what was read as a `Record` cannot be said to be an interface. */
+export type StoredMetadata = { readonly [Name in keyof Metadata]: Metadata[Name] } & {
+  readonly [UNINDEXED]?: Fields;
+};
+
 /** Bytes of Lucene's limit that we leave to the field's own name and the separators. */
 const MAX_TERM_BYTES = 32_000;
 /** The parser of the cluster gives up at 1,000 levels, and no filter reaches that far. */
@@ -25,9 +33,8 @@ export function splitFields(fields: Fields): Fields {
 }
 
 /** The inverse: metadata as it was given. */
-export function joinFields({ [UNINDEXED]: unindexed, ...metadata }: Fields): Fields {
-  if (unindexed === undefined) return metadata;
-  return { ...metadata, fields: { ...(metadata['fields'] as Fields), ...(unindexed as Fields) } };
+export function joinFields({ [UNINDEXED]: unindexed, ...metadata }: StoredMetadata): Metadata {
+  return unindexed === undefined ? metadata : { ...metadata, fields: { ...metadata.fields, ...unindexed } };
 }
 
 function isIndexable(value: unknown, pathBytes: number, depth: number): boolean {

@@ -1,5 +1,5 @@
 import type { JsonValue, Metadata, Row } from '../../core/interfaces.js';
-import { joinFields, splitFields } from './flat-fields.js';
+import { joinFields, splitFields, type StoredMetadata } from './flat-fields.js';
 
 /** Field names that the frameworks expect where they open an index that they did not make. */
 export const layoutNames = ['langchain', 'langchain-js', 'llamaindex', 'haystack'] as const;
@@ -55,10 +55,6 @@ function storedMetadata({ fields, ...rest }: Metadata): Source {
   return fields === undefined ? rest : { ...rest, ...splitFields(fields) };
 }
 
-function loadedMetadata(stored: Source): Metadata {
-  return joinFields(stored) as unknown as Metadata;
-}
-
 /** Text at the top, metadata as an object: LangChain's two, and with additions LlamaIndex's. */
 function nestedLayout(
   name: LayoutName,
@@ -85,7 +81,7 @@ function nestedLayout(
       for (const added of Object.keys(additions.properties)) Reflect.deleteProperty(metadata, added);
       return {
         text: source[textField] as string,
-        metadata: loadedMetadata(metadata),
+        metadata: joinFields(metadata as StoredMetadata),
         embatch: source['embatch'] as Row['embatch'],
       };
     },
@@ -150,7 +146,7 @@ const haystack: Layout = {
   fromSource({ id: _id, content, embedding: _embedding, embatch, ...metadata }) {
     return {
       text: content as string,
-      metadata: loadedMetadata(metadata),
+      metadata: joinFields(metadata as StoredMetadata),
       embatch: embatch as Row['embatch'],
     };
   },
