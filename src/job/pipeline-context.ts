@@ -1,0 +1,23 @@
+import type { Logger, Sink, Source, SourceObject } from '../core/interfaces.js';
+import type { WorkerPool } from '../embed/pool.js';
+import type { DeadLetters } from '../ledger/dead-letters.js';
+import type { Task, TaskResult } from './bundle.js';
+import type { RowWriter } from './row-writer.js';
+import type { Tally } from './tally.js';
+
+/** What the stages of one shard work with. */
+export interface PipelineContext {
+  readonly source: Source;
+  /** Every object of the source, in order; the first may have been asked for already. */
+  readonly listing: AsyncIterable<SourceObject>;
+  readonly sink: Sink;
+  readonly pool: WorkerPool<Task, TaskResult>;
+  readonly writer: RowWriter;
+  readonly shard: { readonly index: number; readonly count: number };
+  readonly maxDocumentBytes: number;
+  readonly deadLetters: DeadLetters;
+  readonly tally: Tally;
+  readonly log: Logger;
+  /** Ends the listing; what was read so far is embedded as far as workers have it, and written. */
+  readonly stop: AbortSignal;
+}

@@ -1,0 +1,117 @@
+import { isEmbatchError } from '../core/errors.js';
+import { objectUri } from '../core/ids.js';
+import type { OpenObject, PartOutcome } from '../core/interfaces.js';
+import { mapConcurrent } from '../core/streams.js';
+import { readParts } from '../document/read-parts.js';
+import type { BundlePart, ObjectFacts } from './bundle.js';
+import type { ObjectProgress } from './object-progress.js';
+import type { PipelineContext } from './pipeline-context.js';
+import { deadLetter } from './record-failure.js';
+import type { Tally } from './tally.js';
+
+/**
+ * Bytes of documents sent to a worker together, and of the largest part: enough to sort by length, little enough that
+ * the workers end at about the same time and that a stop loses seconds.
+ */
+export const BUNDLE_BYTES = 64 * 1024;
+/** Objects that are read ahead, and the size up to which one is: together the bound on what is held. */
+const READ_AHEAD_OBJECTS = 16;
+const READ_AHEAD_OBJECT_BYTES = 512 * 1024;
+
+/** A part, and the object that it is one of. */
+export interface TrackedPart extends BundlePart {
+  readonly progress: ObjectProgress;
+}
+
+/** Reads objects, a few ahead, and cuts them into parts that a worker can take. One that fails is accounted for. */
+export async function* readObjects(
+  objects: AsyncIterable<ObjectProgress>,
+  context: PipelineContext,
+): AsyncGenerator<TrackedPart> {
+  const opened = mapConcurrent(objects, READ_AHEAD_OBJECTS, (object) => openObject(object, context));
+  for await (const { progress, open } of opened) {
+    if (open === undefined) continue;
+    try {
+      for await (const outcome of readPartsOf(open, context)) {
+        if (outcome.kind === 'part') {
+          progress.expectAnswer();
+          yield { progress, object: factsOf(open, context.source.id), part: outcome.part };
+        } else if (outcome.kind === 'skipped') {
+          progress.skipped(outcome.reason);
+        } else {
+          await deadLetter(
+            progress,
+            { record: outcome.record, stage: 'read', reason: outcome.reason },
+            context,
+          );
+        }
+      }
+    } catch (error) {
+      await objectUnread(progress, error, context);
+      continue;
+    }
+    progress.answered();
+  }
+}
+
+interface OpenProgress {
+  readonly progress: ObjectProgress;
+  readonly open: OpenObject | undefined;
+}
+
+/** Small objects are read whole, several at a time; large ones are read when their turn comes. */
+async function openObject(progress: ObjectProgress, context: PipelineContext): Promise<OpenProgress> {
+  const { source, tally, stop } = context;
+  try {
+    const open = await source.open(progress.object, { signal: stop });
+    const body = counted(open.body, tally);
+    if (open.object.size > READ_AHEAD_OBJECT_BYTES) return { progress, open: { ...open, body } };
+    const bytes: Uint8Array[] = [];
+    for await (const piece of body) bytes.push(piece);
+    return { progress, open: { ...open, body: replay(bytes) } };
+  } catch (error) {
+    await objectUnread(progress, error, context);
+    return { progress, open: undefined };
+  }
+}
+
+async function* counted(body: AsyncIterable<Uint8Array>, tally: Tally): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    tally.bytesRead += piece.byteLength;
+    yield piece;
+  }
+}
+
+async function* replay(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+}
+
+/** An object that cannot be read costs that object; any other error ends the shard. */
+async function objectUnread(
+  progress: ObjectProgress,
+  error: unknown,
+  context: PipelineContext,
+): Promise<void> {
+  if (isEmbatchError(error, 'OBJECT_GONE')) {
+    // Deleted since it was listed: no longer a part of the source.
+    progress.skipped('gone');
+  } else if (isEmbatchError(error, 'OBJECT_DENIED') || isEmbatchError(error, 'OBJECT_UNREADABLE')) {
+    const { unreadable } = context.tally;
+    unreadable.count += 1;
+    unreadable.firstReason ||= error.message;
+    await deadLetter(progress, { record: null, stage: 'read', reason: error.message }, context);
+  } else {
+    throw error;
+  }
+  progress.answered();
+}
+
+function readPartsOf(open: OpenObject, context: PipelineContext): AsyncIterable<PartOutcome> {
+  const { maxDocumentBytes, stop } = context;
+  return readParts(open, { maxDocumentBytes, partBytes: BUNDLE_BYTES, signal: stop });
+}
+
+function factsOf({ object, contentType }: OpenObject, sourceId: string): ObjectFacts {
+  const { key, version, lastModified } = object;
+  return { uri: objectUri(sourceId, key), key, version, lastModified, contentType };
+}

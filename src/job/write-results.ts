@@ -1,0 +1,71 @@
+import { EmbatchError } from '../core/errors.js';
+import type { RecordKey, Row } from '../core/interfaces.js';
+import type { EmbeddedPart } from './bundle.js';
+import type { ObjectProgress } from './object-progress.js';
+import type { PipelineContext } from './pipeline-context.js';
+import type { TrackedPart } from './read-objects.js';
+import { deadLetter, recordFailure } from './record-failure.js';
+import { count } from './tally.js';
+
+/** Gives the rows of a bundle to the sink, and accounts for what had none. */
+export async function writeBundle(
+  bundle: readonly TrackedPart[],
+  result: readonly EmbeddedPart[],
+  context: PipelineContext,
+): Promise<void> {
+  for (const [index, { progress }] of bundle.entries()) {
+    const part = result[index];
+    if (part === undefined) throw new EmbatchError('BUG', 'a worker left out a part of its bundle');
+    await writePart(progress, part, context);
+    progress.answered();
+  }
+}
+
+async function writePart(
+  progress: ObjectProgress,
+  part: EmbeddedPart,
+  context: PipelineContext,
+): Promise<void> {
+  const { tally } = context;
+  tally.invalidBytes += part.invalidBytes;
+  for (const document of part.documents) {
+    if (document.kind === 'failed') {
+      await deadLetter(progress, document, context);
+    } else if (document.kind === 'skipped') {
+      progress.skipped(document.reason);
+      if (document.record !== null) tally.emptyRecords += 1;
+    } else if (progress.isNew(document.record)) {
+      progress.embedded();
+      tally.documents += 1;
+      tally.chunks += document.rows.length;
+      tally.tokens += document.tokens;
+      tally.truncatedTokens += document.truncatedTokens;
+      if (document.mapping !== undefined) count(tally.mappings, document.mapping);
+      for (const row of document.rows) await writeRow(row, document.record, progress, context);
+    } else {
+      const reason = `the id ${JSON.stringify(document.record)} stands in this object a second time`;
+      await deadLetter(progress, { record: document.record, stage: 'parse', reason }, context);
+    }
+  }
+}
+
+async function writeRow(
+  row: Row,
+  record: RecordKey,
+  progress: ObjectProgress,
+  context: PipelineContext,
+): Promise<void> {
+  const { vectors } = context.tally;
+  progress.expectAnswer();
+  await context.writer.add(row, (outcome) => {
+    vectors.retried += outcome.attempts > 1 ? 1 : 0;
+    if (outcome.ok) {
+      vectors.written += 1;
+    } else {
+      vectors.rejected += 1;
+      const { reason } = outcome;
+      recordFailure(progress, { record, stage: 'write', reason, chunk: row.metadata.chunk }, context);
+    }
+    progress.answered();
+  });
+}
