@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Connection, Table } from '@lancedb/lancedb';
 import { EmbatchError } from '../../core/errors.js';
 import { assertSameSpace } from '../../core/recipe.js';
-import { notPrepared, refusalOf } from '../../core/row-check.js';
-import { sleep } from '../../core/streams.js';
+import { refusalOf } from '../../core/row-check.js';
 import type {
   Abortable,
   Hit,
@@ -16,17 +14,13 @@ import type {
   WriteOutcome,
 } from '../../core/interfaces.js';
 import { lanceDbConfig, type LanceDbConfig, type LanceDbOptions } from './config.js';
-import { TABLE, createOnce } from './create-once.js';
-import { isHopeless, isMissingTable, isUnfinishedTable, sinkError } from './failures.js';
+import { TABLE } from './create-once.js';
+import { sinkError } from './failures.js';
+import { IndexHandle } from './index-handle.js';
 import { compact, dropDuplicates, ensureVectorIndex, probesFor } from './upkeep.js';
 
 /** Columns other than text and vector, roughly. */
 const ROW_OVERHEAD_BYTES = 500;
-const MAX_ATTEMPTS = 8;
-const RETRY_BASE_MS = 50;
-const RETRY_MAX_MS = 5000;
-const MAX_LOOKS = 4;
-const LOOK_AGAIN_MS = 50;
 
 /**
  * The index as one LanceDB table `chunks` in a folder or below an S3 prefix: `lancedb:DIR`. The native library
@@ -36,23 +30,18 @@ export function createLanceDbSink(uri: string, options: LanceDbOptions, context:
   return new LanceDbSink(lanceDbConfig(uri, options), context);
 }
 
-interface OpenIndex {
-  readonly table: Table;
-  readonly info: IndexInfo;
-}
-
 class LanceDbSink implements Sink {
   readonly uri: string;
   readonly limits: SinkLimits;
   readonly leaseUri: string;
   readonly #config: LanceDbConfig;
   readonly #context: SinkContext;
-  #connection: Promise<Connection> | undefined;
-  #index: OpenIndex | undefined;
+  readonly #index: IndexHandle;
 
   constructor(config: LanceDbConfig, context: SinkContext) {
     this.#config = config;
     this.#context = context;
+    this.#index = new IndexHandle(config, context.log);
     this.uri = config.uri;
     this.limits = config.limits;
     this.leaseUri = `${config.location}/.embatch`;
@@ -63,7 +52,7 @@ class LanceDbSink implements Sink {
       // To connect would create the folder.
       if (this.#config.isLocal && !existsSync(join(this.#config.location, `${TABLE}.lance`)))
         return undefined;
-      return (await this.#open())?.info;
+      return (await this.#index.open())?.info;
     });
   }
 
@@ -72,13 +61,13 @@ class LanceDbSink implements Sink {
     options: Abortable & { readonly recreate?: boolean } = {},
   ): Promise<IndexInfo> {
     return this.#guarded('creating the table', options.signal, async () => {
-      const existing = await this.#open();
+      const existing = await this.#index.open();
       if (existing !== undefined && options.recreate !== true) {
         assertSameSpace(existing.info, wanted, this.uri);
         return existing.info;
       }
-      if (existing !== undefined) await this.#drop();
-      const created = await this.#create(wanted, options.signal);
+      if (existing !== undefined) await this.#index.drop();
+      const created = await this.#index.create(wanted, options.signal);
       assertSameSpace(created.info, wanted, this.uri);
       return created.info;
     });
@@ -90,7 +79,7 @@ class LanceDbSink implements Sink {
 
   async write(rows: readonly Row[], { signal }: Abortable = {}): Promise<readonly WriteOutcome[]> {
     return this.#guarded('writing rows', signal, async () => {
-      const { info } = this.#opened();
+      const { info } = this.#index.current;
       const refusals = rows.map((row) => refusalOf(row, info.dimensions));
       // The last of several rows with one id: given twice, Lance would store it twice.
       const distinct = new Map(
@@ -110,7 +99,7 @@ class LanceDbSink implements Sink {
     const { log } = this.#context;
     const { indexFromRows } = this.#config;
     await this.#guarded('compacting the table', signal, async () => {
-      await this.#retried(signal, async ({ table }) => {
+      await this.#index.retried(signal, async ({ table }) => {
         await table.checkoutLatest();
         if (lastWriter) {
           const dropped = await dropDuplicates(table);
@@ -126,7 +115,7 @@ class LanceDbSink implements Sink {
 
   async search(vector: Float32Array, k: number, { signal }: Abortable = {}): Promise<readonly Hit[]> {
     return this.#guarded('searching', signal, async () => {
-      const { info } = this.#opened();
+      const { info } = this.#index.current;
       if (vector.length !== info.dimensions) {
         throw new EmbatchError(
           'USAGE',
@@ -135,7 +124,7 @@ class LanceDbSink implements Sink {
       }
       if (k < 1) return [];
       const { hitsOfBatch } = await import('./records.js');
-      const { result } = await this.#retried(signal, async ({ table }) => {
+      const { result } = await this.#index.retried(signal, async ({ table }) => {
         // A handle sees the version it was opened at.
         await table.checkoutLatest();
         const query = table
@@ -154,7 +143,7 @@ class LanceDbSink implements Sink {
 
   async *scan({ signal }: Abortable = {}): AsyncGenerator<Row, void, undefined> {
     signal?.throwIfAborted();
-    const { table } = this.#opened();
+    const { table } = this.#index.current;
     const { rowsOfBatch } = await import('./records.js');
     try {
       await table.checkoutLatest();
@@ -170,134 +159,18 @@ class LanceDbSink implements Sink {
     }
   }
 
-  async close(): Promise<void> {
-    const connection = this.#connection;
-    this.#index?.table.close();
-    this.#index = undefined;
-    this.#connection = undefined;
-    // One that could not be made has been reported by the call that needed it.
-    await connection?.then(
-      (made) => made.close(),
-      () => undefined,
-    );
-  }
-
-  #opened(): OpenIndex {
-    if (this.#index === undefined) throw notPrepared(this.uri);
-    return this.#index;
-  }
-
-  #connect(): Promise<Connection> {
-    return (this.#connection ??= connectTo(this.#config, this.#config.location));
-  }
-
-  /** The table that is there, or undefined. USAGE where it is not ours. */
-  async #open(): Promise<OpenIndex | undefined> {
-    const table = await this.#openTable();
-    if (table === undefined) return undefined;
-    const info = await readInfo(table);
-    if (info === undefined) {
-      table.close();
-      throw new EmbatchError(
-        'USAGE',
-        `${this.uri} holds a LanceDB table '${TABLE}' that embatch did not make; it is left alone. Choose another folder`,
-      );
-    }
-    this.#index = { table, info };
-    return this.#index;
-  }
-
-  async #openTable(): Promise<Table | undefined> {
-    const connection = await this.#connect();
-    for (let looks = 1; ; looks++) {
-      try {
-        return await connection.openTable(TABLE);
-      } catch (error) {
-        if (isMissingTable(error)) return undefined;
-        if (!isUnfinishedTable(error)) throw error;
-        // So does a table look that appears between the two looks that LanceDB itself takes.
-        if (looks < MAX_LOOKS) await sleep(LOOK_AGAIN_MS);
-        // On S3 a creation that was killed leaves one, and is done again.
-        else if (this.#config.isLocal) throw error;
-        else return undefined;
-      }
-    }
-  }
-
-  async #create(wanted: IndexInfo, signal: AbortSignal | undefined): Promise<OpenIndex> {
-    const { tableSchema } = await import('./records.js');
-    const config = this.#config;
-    await createOnce({
-      config,
-      schema: tableSchema(wanted),
-      signal,
-      connect: (location) => connectTo(config, location),
-    });
-    // Ours, or that of the shard that was first.
-    const created = await this.#open();
-    if (created === undefined)
-      throw new EmbatchError('SINK', `${this.uri} was dropped while it was made; run again`);
-    return created;
-  }
-
-  async #drop(): Promise<void> {
-    this.#index?.table.close();
-    this.#index = undefined;
-    try {
-      await (await this.#connect()).dropTable(TABLE);
-    } catch (error) {
-      if (!isMissingTable(error)) throw error;
-    }
+  close(): Promise<void> {
+    return this.#index.close();
   }
 
   /** Returns the attempts it took. */
   async #merge(rows: readonly Row[], signal: AbortSignal | undefined): Promise<number> {
     const { tableOfRows } = await import('./records.js');
-    const data = tableOfRows(rows, this.#opened().info);
-    const { attempts } = await this.#retried(signal, ({ table }) =>
+    const data = tableOfRows(rows, this.#index.current.info);
+    const { attempts } = await this.#index.retried(signal, ({ table }) =>
       table.mergeInsert('id').whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(data),
     );
     return attempts;
-  }
-
-  /** Repeats what failed on the newest version of the table: a handle whose files were pruned never recovers. */
-  async #retried<T>(
-    signal: AbortSignal | undefined,
-    work: (index: OpenIndex) => Promise<T>,
-  ): Promise<{ readonly result: T; readonly attempts: number }> {
-    for (let attempts = 1; ; attempts++) {
-      signal?.throwIfAborted();
-      try {
-        return { result: await work(this.#opened()), attempts };
-      } catch (error) {
-        if (attempts >= MAX_ATTEMPTS || isHopeless(error) || error instanceof EmbatchError) throw error;
-        const limitMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** attempts);
-        this.#context.log.debug(`${this.uri}: attempt ${attempts} failed, trying again`, {
-          error: String(error),
-        });
-        await sleep(limitMs * (0.5 + Math.random() / 2), signal);
-        await this.#reopen();
-      }
-    }
-  }
-
-  /** SINK where the table is another one by now: what this run wrote is gone with the former. */
-  async #reopen(): Promise<void> {
-    const { table, info } = this.#opened();
-    let now: OpenIndex | undefined;
-    try {
-      now = await this.#open();
-    } catch (error) {
-      // The attempt that follows meets it again, and counts.
-      if (!(error instanceof EmbatchError)) return;
-    }
-    if (now?.info.indexId !== info.indexId) {
-      throw new EmbatchError(
-        'SINK',
-        `${this.uri} was dropped or made anew while this run used it; run again`,
-      );
-    }
-    table.close();
   }
 
   /**
@@ -314,16 +187,6 @@ class LanceDbSink implements Sink {
       throw sinkError(this.uri, doing, error);
     }
   }
-}
-
-async function readInfo(table: Table): Promise<IndexInfo | undefined> {
-  const { infoOfSchema } = await import('./records.js');
-  return infoOfSchema((await table.schema()).metadata);
-}
-
-async function connectTo({ storageOptions }: LanceDbConfig, location: string): Promise<Connection> {
-  const { connect } = await import('@lancedb/lancedb');
-  return connect(location, { storageOptions: { ...storageOptions } });
 }
 
 function fieldsSize(row: Row): number {
