@@ -32,14 +32,16 @@ export async function bareLoop({ dist, folder, workers, batchTokens }) {
 }
 
 async function tokenised(dist, folder) {
-  const { resolveEmbedding } = await import(path.join(dist, 'job/embedding.js'));
+  const { resolveEmbedding, resolveModel } = await import(path.join(dist, 'job/embedding.js'));
   const { resolveOptions } = await import(path.join(dist, 'cli/resolve-options.js'));
-  const { loadTokenizer } = await import(path.join(dist, 'embed/tokenizer.js'));
+  const { createTextEmbedder } = await import(path.join(dist, 'embed/compute/text-embedder.js'));
   const { createChunker } = await import(path.join(dist, 'chunk/chunker.js'));
   const { parsePart } = await import(path.join(dist, 'document/parse-part.js'));
   const { options } = resolveOptions('run', { flags: {}, environment: {}, file: undefined });
-  const { model, chunker: settings, fields } = await resolveEmbedding(options);
-  const chunker = createChunker(settings, await loadTokenizer(model.tokenizer));
+  const model = await resolveModel(options, undefined);
+  const { chunker: settings, fields } = resolveEmbedding(model, options);
+  const { tokenizer } = await createTextEmbedder(model, options.batchTokens);
+  const chunker = createChunker(settings, tokenizer);
   const bundles = [[]];
   let bundleBytes = 0;
   let documents = 0;
@@ -76,15 +78,15 @@ async function startThread(data) {
 
 if (!isMainThread) {
   const { dist, model, batchTokens, warmUp } = workerData;
-  const { createEmbedder } = await import(path.join(dist, 'embed/embedder.js'));
-  const embedder = await createEmbedder(model, batchTokens);
-  await embedder.embed(warmUp.slice(0, 8));
+  const { createTextEmbedder } = await import(path.join(dist, 'embed/compute/text-embedder.js'));
+  const embedder = await createTextEmbedder(model, batchTokens);
+  await embedder.embed(warmUp.slice(0, 8), 'document');
   parentPort.on('message', async (bundle) => {
     if (bundle === null) {
       parentPort.close();
       return;
     }
-    await embedder.embed(bundle);
+    await embedder.embed(bundle, 'document');
     parentPort.postMessage('done');
   });
   parentPort.postMessage('ready');

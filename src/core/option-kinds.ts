@@ -51,6 +51,11 @@ export function text<Default extends string | undefined = undefined>(
   return { ...spec, kind: 'text', value: spec.value ?? '<text>', schema, default: spec.default as Default };
 }
 
+/** A text that may be empty. */
+export function prompt(spec: Text): OptionSpec<string, undefined> {
+  return { ...spec, kind: 'text', value: '<text>', schema: z.string('a text'), default: undefined };
+}
+
 /** Repeatable as a flag; in a variable separated by commas outside braces, or a JSON array. */
 export function list(spec: Text): OptionSpec<readonly string[], readonly string[]> {
   const schema = z.preprocess(splitList, z.array(z.string().min(1), 'a list of texts'));

@@ -5,6 +5,7 @@ import {
   flag,
   integer,
   list,
+  prompt,
   size,
   text,
   type Command,
@@ -157,6 +158,41 @@ export const options = {
     value: '<ref>',
     default: 'all-MiniLM-L6-v2',
     describe: 'Bundled model by name, or a model folder.',
+  }),
+  precision: choice({
+    group: 'Model',
+    commands: run,
+    names: ['auto', 'fp32', 'fp16', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4'],
+    default: 'auto',
+    describe:
+      'Which of the ONNX files of the model; auto: the one the index was built with, else the most exact.',
+  }),
+  dimensions: integer({
+    group: 'Model',
+    commands: run,
+    min: 1,
+    describe: 'Cut vectors to this width and normalise them again, for models trained for it (Matryoshka).',
+  }),
+  forceDimensions: flag({
+    group: 'Model',
+    commands: run,
+    describe: 'Cut vectors even of a model that nothing says was trained for it.',
+  }),
+  maxTokens: integer({
+    group: 'Model',
+    commands: run,
+    min: 1,
+    describe: "Longest input in tokens, special tokens included; by default what the model's files say.",
+  }),
+  documentPrompt: prompt({
+    group: 'Model',
+    commands: run,
+    describe: 'Put in front of each chunk before it is tokenised; empty for none, by default what the model says.',
+  }),
+  queryPrompt: prompt({
+    group: 'Model',
+    commands: run,
+    describe: 'Put in front of each question; empty for none, by default what the model says.',
   }),
   batchTokens: integer({
     group: 'Model',

@@ -1,6 +1,7 @@
 import type { ChunkerOptions } from '../chunk/chunker.js';
 import type { FieldMapping, Part, RecordKey, Row } from '../core/interfaces.js';
-import type { Model } from '../embed/model.js';
+import type { Side } from '../embed/compute/encoder.js';
+import type { Model } from '../embed/model/model.js';
 
 /** Settings of every worker thread; plain data. */
 export interface WorkerSettings {
@@ -25,10 +26,10 @@ export interface BundlePart {
   readonly part: Part;
 }
 
-/** Documents sent to a worker together, or texts that are embedded as they are. */
+/** Documents sent to a worker together, or texts that are embedded whole, cut where the model's authors cut. */
 export type Task =
   | { readonly kind: 'bundle'; readonly parts: readonly BundlePart[] }
-  | { readonly kind: 'texts'; readonly texts: readonly string[]; readonly prompt: string };
+  | { readonly kind: 'texts'; readonly texts: readonly string[]; readonly side: Side };
 
 export type EmbeddedDocument =
   | {
@@ -56,4 +57,11 @@ export interface EmbeddedPart {
 
 export type TaskResult =
   | { readonly kind: 'bundle'; readonly parts: readonly EmbeddedPart[] }
-  | { readonly kind: 'texts'; readonly vectors: Float32Array; readonly dimensions: number };
+  | {
+      readonly kind: 'texts';
+      /** Token ids of each text. */
+      readonly inputs: readonly Int32Array[];
+      /** [texts.length, dimensions], row-major. */
+      readonly vectors: Float32Array;
+      readonly dimensions: number;
+    };

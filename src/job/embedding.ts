@@ -1,9 +1,12 @@
 import type { ChunkerOptions } from '../chunk/chunker.js';
 import { parseTemplate } from '../chunk/template.js';
 import { EmbatchError } from '../core/errors.js';
-import type { FieldMapping, Recipe } from '../core/interfaces.js';
+import type { FieldMapping, IndexInfo, Recipe } from '../core/interfaces.js';
 import type { Options } from '../core/options.js';
-import { loadModel, recipeSpace, type Model } from '../embed/model.js';
+import { findModelFolder } from '../embed/model-folder.js';
+import { loadModel, type ModelLocation } from '../embed/model/load-model.js';
+import type { Model, ModelOptions } from '../embed/model/model.js';
+import { optionsOfSpace, recipeSpace } from '../embed/model/recipe-space.js';
 
 /** Raised when the same bytes are read to another text: a part of the recipe's text half. */
 const EXTRACTION_VERSION = 1;
@@ -18,8 +21,33 @@ export interface Embedding {
   readonly recipe: Recipe;
 }
 
-/** Reads the model's own files and checks the chunk options against them. Errors: MODEL, USAGE. */
-export async function resolveEmbedding(options: Options): Promise<Embedding> {
+/** The model of a job. Where an index exists already, `--precision auto` means the graph that it was built with. */
+export async function resolveModel(options: Options, index: IndexInfo | undefined): Promise<Model> {
+  const location = await findModelFolder(options.model);
+  return loadModel(location, modelOptions(location, options, index));
+}
+
+/** The model that an index was built with: a query is embedded the way the documents were. */
+export async function modelOfIndex(index: IndexInfo, ref: string): Promise<Model> {
+  return loadModel(await findModelFolder(ref), optionsOfSpace(index.recipe.space));
+}
+
+function modelOptions(location: ModelLocation, options: Options, index: IndexInfo | undefined): ModelOptions {
+  const space = index?.recipe.space;
+  const builtWith = space?.['model'] === location.id ? optionsOfSpace(space) : undefined;
+  return {
+    precision: options.precision,
+    graphFile: options.precision === 'auto' ? builtWith?.graphFile : undefined,
+    maxTokens: options.maxTokens,
+    dimensions: options.dimensions,
+    forceDimensions: options.forceDimensions,
+    documentPrompt: options.documentPrompt,
+    queryPrompt: options.queryPrompt,
+  };
+}
+
+/** How documents are cut for a model, and the recipe that follows. Checks the chunk options. Error: USAGE. */
+export function resolveEmbedding(model: Model, options: Options): Embedding {
   parseTemplate(options.documentTemplate);
   if (options.chunker === 'none' && options.chunkTokens !== undefined) {
     throw new EmbatchError(
@@ -33,7 +61,6 @@ export async function resolveEmbedding(options: Options): Promise<Embedding> {
       '--chunk-overlap has no meaning with --chunker none: leave one of them out.',
     );
   }
-  const model = await loadModel({ ref: options.model });
   const chunkTokens = options.chunkTokens ?? Math.min(model.maxTokens, DEFAULT_MAX_CHUNK_TOKENS);
   if (chunkTokens > model.maxTokens) {
     throw new EmbatchError(
@@ -58,7 +85,7 @@ export async function resolveEmbedding(options: Options): Promise<Embedding> {
   const text: Recipe['text'] = {
     extraction: EXTRACTION_VERSION,
     chunker: chunker.chunker,
-    chunkTokens: chunker.chunkTokens,
+    chunkTokens: Number.isFinite(chunker.chunkTokens) ? chunker.chunkTokens : null,
     chunkOverlap: chunker.chunkOverlap,
     overflow: chunker.overflow,
     template: chunker.template,

@@ -1,6 +1,7 @@
 import { EmbatchError } from '../core/errors.js';
 import { fingerprint } from '../core/recipe.js';
 import { grantedCpus } from '../embed/cpus.js';
+import type { Side } from '../embed/compute/encoder.js';
 import { createPool, type WorkerPool } from '../embed/pool.js';
 import type { Task, TaskResult, WorkerSettings } from './bundle.js';
 import type { Embedding } from './embedding.js';
@@ -34,11 +35,11 @@ export function startPool(
  * anything is written. Errors: MODEL, USAGE (chunk options that leave no room for text).
  */
 export async function warmUp(pool: EmbeddingPool): Promise<void> {
-  const probes = Array.from({ length: pool.workers }, () => embedTexts(pool, [PROBE], ''));
+  const probes = Array.from({ length: pool.workers }, () => embedTexts(pool, [PROBE], 'plain'));
   for (const result of await Promise.allSettled(probes)) {
     if (result.status === 'rejected') throw result.reason;
-    const [vector] = result.value;
-    if (vector?.every(Number.isFinite) !== true) {
+    const [probe] = result.value;
+    if (probe?.vector.every(Number.isFinite) !== true) {
       throw new EmbatchError(
         'MODEL',
         'the model gives vectors that are not finite, even for a plain sentence.',
@@ -48,14 +49,24 @@ export async function warmUp(pool: EmbeddingPool): Promise<void> {
   Atomics.store(pool.control.tokens, 0, 0n);
 }
 
-/** One vector of [dimensions] per text; longer texts are truncated as the model's authors do. */
+export interface EmbeddedText {
+  /** Special tokens included. */
+  readonly tokenIds: Int32Array;
+  /** [dimensions]. */
+  readonly vector: Float32Array;
+}
+
+/** Embeds texts together, in batches of the worker's choice; longer ones are cut as the model's authors do. */
 export async function embedTexts(
   pool: EmbeddingPool,
   texts: readonly string[],
-  prompt: string,
-): Promise<Float32Array[]> {
-  const result = await pool.run({ kind: 'texts', texts, prompt });
+  side: Side,
+): Promise<EmbeddedText[]> {
+  const result = await pool.run({ kind: 'texts', texts, side });
   if (result.kind !== 'texts') throw new EmbatchError('BUG', 'a worker answered texts with something else');
-  const { vectors, dimensions } = result;
-  return texts.map((_, index) => vectors.slice(index * dimensions, (index + 1) * dimensions));
+  const { inputs, vectors, dimensions } = result;
+  return inputs.map((tokenIds, index) => ({
+    tokenIds,
+    vector: vectors.slice(index * dimensions, (index + 1) * dimensions),
+  }));
 }

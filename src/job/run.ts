@@ -7,6 +7,7 @@ import { newIndexInfo } from '../core/recipe.js';
 import { createDeadLetters } from '../ledger/dead-letters.js';
 import { defaultStateUri } from '../ledger/default-state.js';
 import { startHeartbeat } from '../ledger/heartbeat.js';
+import type { Model } from '../embed/model/model.js';
 import { acquireLease, otherWriters, type Lease } from '../ledger/lease.js';
 import { openState } from '../ledger/open-state.js';
 import { writeStart, writeSummary } from '../ledger/summary.js';
@@ -14,7 +15,7 @@ import { detectRank, readTextFile, type Rank } from '../shard/rank.js';
 import { copiedInput } from '../shard/sagemaker.js';
 import { openSource } from '../source/open-source.js';
 import { countAhead } from './count-ahead.js';
-import { resolveEmbedding, type Embedding } from './embedding.js';
+import { resolveEmbedding, resolveModel, type Embedding } from './embedding.js';
 import { startPool, warmUp } from './engine.js';
 import { runPipeline } from './pipeline.js';
 import { createProgress, type Progress } from './progress.js';
@@ -107,12 +108,9 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   closers.push(() => sink.close());
   known.sink = sink.uri;
 
-  const embedding = await resolveEmbedding(options);
-  if (!embedding.model.batchInvariant) {
-    log.warn(
-      `${embedding.model.graph} quantises over whole batches: a text's vector depends on the texts it is batched with.`,
-    );
-  }
+  const existing = options.recreate ? undefined : await sink.inspect({ signal: context.stop });
+  const embedding = resolveEmbedding(await resolveModel(options, existing), options);
+  announceModel(embedding.model, log);
   const pool = startPool(embedding, options.workers, options.batchTokens);
   closers.push(() => pool.close());
   const copied = await copiedInput(sourceUri, readTextFile);
@@ -186,6 +184,15 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   lease?.lost.throwIfAborted();
   if (stop.aborted) return;
   await finish({ sink, source, lease, shardRun, rank });
+}
+
+function announceModel(model: Model, log: Logger): void {
+  const length = Number.isFinite(model.maxTokens) ? `up to ${model.maxTokens} tokens` : 'texts of any length';
+  log.info(
+    `model ${model.id}: ${model.precision} from ${model.origins['weights'] ?? model.encoder.file}; ` +
+      `${model.dimensions} dimensions, ${length}`,
+  );
+  for (const notice of model.notices) log.warn(notice);
 }
 
 function requireSource(options: Options): string {

@@ -2,9 +2,9 @@ import type { Hit, IndexInfo, Logger } from '../core/interfaces.js';
 import { options as declared, type Options } from '../core/options.js';
 import { assertSameSpace, newIndexInfo } from '../core/recipe.js';
 import { bundledModels } from '../embed/model-folder.js';
-import { recipeSpace } from '../embed/model.js';
+import { recipeSpace } from '../embed/model/recipe-space.js';
 import { ask, requireIndex } from '../search/query.js';
-import { resolveEmbedding } from './embedding.js';
+import { modelOfIndex, resolveEmbedding } from './embedding.js';
 import { embedTexts, startPool } from './engine.js';
 import { createSink } from './registry.js';
 import { newRunId } from './run-id.js';
@@ -28,8 +28,8 @@ export async function searchIndex(question: string, options: Options, log: Logge
   });
   try {
     const index = await requireIndex(sink);
-    const embedding = await resolveEmbedding({ ...options, model: modelOf(index, options) });
-    const { model } = embedding;
+    const model = await modelOfIndex(index, modelOf(index, options));
+    const embedding = resolveEmbedding(model, options);
     // Only the space must agree: how the documents were cut does not concern a question.
     const recipe = { space: recipeSpace(model), text: index.recipe.text };
     assertSameSpace(index, newIndexInfo(recipe, model.dimensions), sink.uri);
@@ -38,8 +38,8 @@ export async function searchIndex(question: string, options: Options, log: Logge
       const hits = await ask(sink, question, options.k, {
         index,
         embed: async (text) => {
-          const [vector] = await embedTexts(pool, [text], model.queryPrompt);
-          return vector ?? new Float32Array();
+          const [embedded] = await embedTexts(pool, [text], 'query');
+          return embedded?.vector ?? new Float32Array();
         },
       });
       return { question, sink: sink.uri, model: model.id, hits };

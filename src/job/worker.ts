@@ -8,9 +8,8 @@ import { EmbatchError, describeError } from '../core/errors.js';
 import { chunkId, objectHash } from '../core/ids.js';
 import type { Chunk, Document, Metadata, RecordKey, Row } from '../core/interfaces.js';
 import { parsePart } from '../document/parse-part.js';
-import { createEmbedder, type Embedder } from '../embed/embedder.js';
+import { createTextEmbedder, type TextEmbedder } from '../embed/compute/text-embedder.js';
 import { CancelledError, type WorkerAnswer, type WorkerData } from '../embed/pool.js';
-import { loadTokenizer } from '../embed/tokenizer.js';
 import type {
   BundlePart,
   EmbeddedDocument,
@@ -28,10 +27,9 @@ Atomics.add(control.loaded, 0, 1);
 let engine: ReturnType<typeof startEngine> | undefined;
 
 async function startEngine() {
-  const tokenizer = await loadTokenizer(settings.model.tokenizer);
-  await checkChunker(settings.chunker, tokenizer);
-  const embedder = await createEmbedder(settings.model, settings.batchTokens, control);
-  return { tokenizer, embedder, chunker: createChunker(settings.chunker, tokenizer) };
+  const embedder = await createTextEmbedder(settings.model, settings.batchTokens, control);
+  await checkChunker(settings.chunker, embedder.tokenizer);
+  return { embedder, chunker: createChunker(settings.chunker, embedder.tokenizer) };
 }
 
 export default async function work(task: Task): Promise<WorkerAnswer<TaskResult>> {
@@ -54,19 +52,11 @@ type Engine = Awaited<ReturnType<typeof startEngine>>;
 
 async function embedTexts(
   task: Extract<Task, { kind: 'texts' }>,
-  { tokenizer, embedder }: Engine,
+  { embedder }: Engine,
 ): Promise<WorkerAnswer<TaskResult>> {
-  const encoded = await tokenizer.encode(task.texts.map((text) => task.prompt + text));
-  const vectors = await embedder.embed(encoded.map((ids) => truncate(ids, settings.model.maxTokens)));
-  return { ok: true, value: { kind: 'texts', vectors, dimensions: settings.model.dimensions } };
-}
-
-/** As the reference truncates: the first ids, and the last special token. */
-function truncate(ids: Int32Array, maxTokens: number): Int32Array {
-  if (ids.length <= maxTokens) return ids;
-  const cut = ids.slice(0, maxTokens);
-  cut[maxTokens - 1] = ids[ids.length - 1] as number;
-  return cut;
+  const inputs = await embedder.encode(task.texts, task.side);
+  const vectors = await embedder.embed(inputs, task.side);
+  return { ok: true, value: { kind: 'texts', inputs, vectors, dimensions: settings.model.dimensions } };
 }
 
 interface ChunkedDocument {
@@ -137,9 +127,12 @@ class VectorCursor {
   }
 }
 
-async function embedChunks(documents: readonly ChunkedDocument[], embedder: Embedder): Promise<VectorCursor> {
+async function embedChunks(
+  documents: readonly ChunkedDocument[],
+  embedder: TextEmbedder,
+): Promise<VectorCursor> {
   const inputs = documents.flatMap(({ chunks }) => chunks.map((chunk) => chunk.tokenIds));
-  return new VectorCursor(await embedder.embed(inputs));
+  return new VectorCursor(await embedder.embed(inputs, 'document'));
 }
 
 function embedded(source: ChunkedDocument, vectors: VectorCursor): EmbeddedDocument {
@@ -159,11 +152,8 @@ function embedded(source: ChunkedDocument, vectors: VectorCursor): EmbeddedDocum
       },
     };
   });
-  const broken = rows.findIndex((row) => !row.vector.every(Number.isFinite));
-  if (broken >= 0) {
-    const reason = `the model gave a vector that is not finite for chunk ${broken} of ${rows.length}`;
-    return { kind: 'failed', record: document.record, stage: 'embed', reason };
-  }
+  const reason = unusableVector(rows);
+  if (reason !== undefined) return { kind: 'failed', record: document.record, stage: 'embed', reason };
   return {
     kind: 'embedded',
     record: document.record,
@@ -172,6 +162,16 @@ function embedded(source: ChunkedDocument, vectors: VectorCursor): EmbeddedDocum
     truncatedTokens: chunks.reduce((sum, chunk) => sum + chunk.truncatedTokens, 0),
     mapping,
   };
+}
+
+/** A vector without direction is near to nothing, and stores refuse it or, worse, do not. */
+function unusableVector(rows: readonly Row[]): string | undefined {
+  const infinite = rows.findIndex((row) => !row.vector.every(Number.isFinite));
+  if (infinite >= 0)
+    return `the model gave a vector that is not finite for chunk ${infinite} of ${rows.length}`;
+  const empty = rows.findIndex((row) => row.vector.every((value) => value === 0));
+  if (empty < 0) return undefined;
+  return `chunk ${empty} of ${rows.length} has no token that the model knows, so it has no vector`;
 }
 
 function metadata(

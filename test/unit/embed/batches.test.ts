@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { planBatches } from '#embatch/embed/batches.js';
+import { planBatches } from '#embatch/embed/compute/batches.js';
 
 test('batches hold neighbours in length and stay within the padded budget', () => {
   const lengths = [100, 3, 100, 5, 90, 4];

@@ -1,0 +1,67 @@
+import type { Model } from '../model/model.js';
+import { CancelledError, type WorkerControl } from '../pool.js';
+import { planBatches } from './batches.js';
+import type { BatchEncoder, Side } from './encoder.js';
+import { createGraphEncoder } from './graph-encoder.js';
+import { createVectorSteps } from './steps.js';
+import { createTableEncoder } from './table-encoder.js';
+
+export interface EmbedOptions {
+  readonly side: Side;
+  /** Tokens at the start of every input that belong to the prompt, a special token before it included. */
+  readonly promptTokens: number;
+}
+
+export interface Embedder {
+  /**
+   * Embeds token ids (special tokens included, at most `maxTokens` each) in batches of its own choice. An input
+   * without tokens gets a vector of zeros.
+   *
+   * Rejects with a CancelledError between two batches once the pool was cancelled.
+   *
+   * @returns [inputs.length, dimensions], row-major float32, in the order of the inputs
+   */
+  embed(inputs: readonly Int32Array[], options: EmbedOptions): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** Opens the model in this thread. Model calls block the thread, so this belongs into a worker. Error: MODEL. */
+export async function createEmbedder(
+  model: Model,
+  batchTokens: number,
+  control?: WorkerControl,
+): Promise<Embedder> {
+  const encoder = await openEncoder(model);
+  const finish = await createVectorSteps(model.steps);
+
+  return {
+    async embed(inputs, { side, promptTokens }) {
+      const vectors = new Float32Array(inputs.length * model.dimensions);
+      const filled = [...inputs.keys()].filter((index) => inputs[index]?.length !== 0);
+      const lengths = filled.map((index) => inputs[index]?.length ?? 0);
+      for (const batch of planBatches(lengths, batchTokens)) {
+        if (control !== undefined && Atomics.load(control.cancelled, 0) === 1) {
+          throw new CancelledError('cancelled');
+        }
+        const indices = batch.map((position) => filled[position] as number);
+        const rows = indices.map((index) => inputs[index] as Int32Array);
+        const pooled = await encoder.encode(rows, side, promptTokens);
+        pooled.forEach((vector, r) => {
+          vectors.set(finish(vector), (indices[r] as number) * model.dimensions);
+        });
+        if (control !== undefined) {
+          const tokens = rows.reduce((sum, row) => sum + row.length, 0);
+          Atomics.add(control.tokens, 0, BigInt(tokens));
+        }
+      }
+      return vectors;
+    },
+  };
+}
+
+function openEncoder({ encoder, steps }: Model): Promise<BatchEncoder> {
+  if (encoder.kind === 'table') return createTableEncoder(encoder);
+  return createGraphEncoder(
+    encoder,
+    steps.find((step) => step.kind === 'pooling'),
+  );
+}

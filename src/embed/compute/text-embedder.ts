@@ -1,0 +1,74 @@
+import type { Tokenizer } from '../../core/interfaces.js';
+import type { Model } from '../model/model.js';
+import { loadTokenizer } from '../tokenizer.js';
+import type { WorkerControl } from '../pool.js';
+import { createEmbedder } from './embedder.js';
+import type { Side } from './encoder.js';
+
+/** A model opened in this thread, with its tokenizer. */
+export interface TextEmbedder {
+  readonly tokenizer: Tokenizer;
+  /** Token ids with the side's prompt and special tokens, cut where the model's authors cut. */
+  encode(texts: readonly string[], side: Side): Promise<Int32Array[]>;
+  /**
+   * @param inputs token ids as `encode` gives them, at most `maxTokens` each
+   * @returns [inputs.length, dimensions], row-major float32. Rejects as `Embedder.embed` does.
+   */
+  embed(inputs: readonly Int32Array[], side: Side): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** Model calls block the thread, so this belongs into a worker. Error: MODEL. */
+export async function createTextEmbedder(
+  model: Model,
+  batchTokens: number,
+  control?: WorkerControl,
+): Promise<TextEmbedder> {
+  const tokenizer = await loadTokenizer(model.tokenizer.file);
+  const embedder = await createEmbedder(model, batchTokens, control);
+  const promptTokens: Readonly<Record<Side, number>> = {
+    document: await countPrompt(model.documentPrompt, tokenizer),
+    query: await countPrompt(model.queryPrompt, tokenizer),
+    plain: 0,
+  };
+  return {
+    tokenizer,
+    async encode(texts, side) {
+      const prompt = promptOf(model, side);
+      const inputs = texts.map((text) => cutCharacters(prompt + text, model));
+      const encoded = await tokenizer.encode(inputs);
+      return encoded.map((ids) => truncateIds(ids, model.maxTokens, tokenizer.specialTokens));
+    },
+    embed: (inputs, side) => embedder.embed(inputs, { side, promptTokens: promptTokens[side] }),
+  };
+}
+
+function promptOf(model: Model, side: Side): string {
+  if (side === 'plain') return '';
+  return side === 'document' ? model.documentPrompt : model.queryPrompt;
+}
+
+/**
+ * Tokens that a prompt takes at the start of an input, as the reference counts them: those of the prompt alone, but
+ * for a special token that closes it.
+ */
+async function countPrompt(prompt: string, tokenizer: Tokenizer): Promise<number> {
+  if (prompt === '') return 0;
+  const [ids, empty] = await tokenizer.encode([prompt, '']);
+  if (ids === undefined) return 0;
+  const closing = empty?.at(-1);
+  return closing !== undefined && ids.at(-1) === closing ? ids.length - 1 : ids.length;
+}
+
+function cutCharacters(text: string, { encoder }: Model): string {
+  const limit = encoder.kind === 'table' ? encoder.maxCharacters : Infinity;
+  // A code point has one or two UTF-16 code units.
+  return text.length <= limit ? text : Array.from(text).slice(0, limit).join('');
+}
+
+/** The first ids and, where the tokenizer closes its inputs with a special token, that one as the last. */
+function truncateIds(ids: Int32Array, limit: number, specialTokens: number): Int32Array {
+  if (ids.length <= limit) return ids;
+  const kept = ids.slice(0, limit);
+  if (specialTokens > 0) kept[limit - 1] = ids.at(-1) as number;
+  return kept;
+}

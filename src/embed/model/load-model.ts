@@ -1,0 +1,269 @@
+import { access, readdir } from 'node:fs/promises';
+import { dirname, join, posix, resolve } from 'node:path';
+import { EmbatchError } from '../../core/errors.js';
+import { cpuFeatures } from '../cpu-features.js';
+import { chooseGraph } from '../graph-choice.js';
+import { readOnnxFile } from '../onnx-file.js';
+import { planGraph, quantisesBatch, storedPrecision } from './graph-plan.js';
+import { hashConfigs, hashWeights } from './hashes.js';
+import { readJson } from './json-file.js';
+import { findKnownModel, type KnownModel } from './known-models.js';
+import { resolveMaxTokens } from './max-tokens.js';
+import type { GraphEncoder, Model, ModelOptions, Resolved, Step, TableEncoder } from './model.js';
+import { readModules, type Modules } from './modules.js';
+import { resolvePrompts } from './prompts.js';
+import { readTensorList, requireTensor } from './safetensors.js';
+import { claimedWidth } from './step-config.js';
+import { planTable } from './table-plan.js';
+import { resolveWidth } from './width.js';
+
+export interface ModelLocation {
+  /** Name in recipes. */
+  readonly id: string;
+  readonly revision: string | null;
+  /** Absolute. */
+  readonly folder: string;
+}
+
+/**
+ * Reads a model's own files and resolves every rule that decides a vector; opens no session. Whatever is not
+ * understood is refused by name, since a guess would give healthy-looking wrong vectors.
+ * Errors: MODEL; USAGE for options that the model cannot meet.
+ */
+export async function loadModel(location: ModelLocation, options: ModelOptions): Promise<Model> {
+  const { folder } = location;
+  const rootConfig = await readJson(folder, 'config.json', { optional: true });
+  const known = findKnownModel([location.id, rootConfig['_name_or_path'] as string | undefined]);
+  const modules = await readModules(folder, known);
+  const home = join(folder, modules.path);
+  const [config, tokenizerConfig, sentenceConfig] = await Promise.all([
+    readJson(home, 'config.json', { optional: true }),
+    readJson(home, 'tokenizer_config.json', { optional: true }),
+    readJson(folder, 'config_sentence_transformers.json', { optional: true }),
+  ]);
+  const read: Read = { location, home, config, tokenizerConfig, known, modules, options };
+  const encoded = modules.encoder === 'static' ? await loadTable(read) : await loadGraph(read);
+  const steps = encoded.steps;
+  const own = await checkWidths(encoded.encoder, steps, modules, folder);
+  const cut = resolveWidth({ own, known, config, sentenceConfig }, options);
+  const prompts = resolvePrompts(sentenceConfig, known, options);
+  const tokenizer = join(home, 'tokenizer.json');
+  const [tokenizerHash, configs] = await Promise.all([
+    hashWeights([tokenizer]),
+    hashConfigs(folder, modules.path, modules.files),
+  ]);
+  return {
+    ...location,
+    encoder: encoded.encoder,
+    steps: [...steps, ...cut.steps],
+    tokenizer: { file: tokenizer, ...encoded.tokenizer },
+    maxTokens: encoded.maxTokens.value,
+    dimensions: cut.dimensions.value,
+    documentPrompt: prompts.document.value,
+    queryPrompt: prompts.query.value,
+    precision: encoded.precision.value,
+    batchInvariant: encoded.batchInvariant,
+    hashes: { weights: await hashWeights(weightFiles(encoded, steps)), tokenizer: tokenizerHash, configs },
+    reference: await ifThere(join(folder, 'reference.jsonl')),
+    origins: {
+      weights: encoded.precision.origin,
+      precision: 'what the weights are stored as',
+      maxTokens: encoded.maxTokens.origin,
+      steps: modules.origin,
+      dimensions: cut.dimensions.origin,
+      documentPrompt: prompts.document.origin,
+      queryPrompt: prompts.query.origin,
+    },
+    notices: [...modules.notices, ...encoded.notices, ...prompts.notices],
+  };
+}
+
+/** What is known before the encoder is looked at. */
+interface Read {
+  readonly location: ModelLocation;
+  /** Folder of the encoder's files. */
+  readonly home: string;
+  readonly config: Record<string, unknown>;
+  readonly tokenizerConfig: Record<string, unknown>;
+  readonly known: KnownModel | undefined;
+  readonly modules: Modules;
+  readonly options: ModelOptions;
+}
+
+interface Encoded {
+  readonly encoder: GraphEncoder | TableEncoder;
+  readonly steps: readonly Step[];
+  /** All files with its weights. */
+  readonly files: readonly string[];
+  readonly tokenizer: Omit<Model['tokenizer'], 'file'>;
+  readonly maxTokens: Resolved<number>;
+  readonly precision: Resolved<Model['precision']>;
+  readonly batchInvariant: boolean;
+  readonly notices: readonly string[];
+}
+
+async function loadTable({ home, config, modules, options }: Read): Promise<Encoded> {
+  const plan = await planTable(home, config, modules.steps);
+  const given = options.maxTokens;
+  return {
+    encoder: plan.encoder,
+    steps: plan.steps,
+    files: [plan.encoder.file],
+    tokenizer: { lowercase: false, specialTokens: false, dropUnknown: plan.dropUnknown },
+    maxTokens: given === undefined ? plan.maxTokens : { value: given, origin: '--max-tokens' },
+    precision: { value: plan.precision, origin: 'model.safetensors' },
+    batchInvariant: true,
+    notices: [],
+  };
+}
+
+async function loadGraph(read: Read): Promise<Encoded> {
+  const { location, home, config, tokenizerConfig, modules, options } = read;
+  const { folder } = location;
+  const choice = chooseGraph(
+    await graphFiles(folder, modules.path),
+    { precision: options.precision, file: options.graphFile },
+    cpuFeatures(),
+  );
+  const file = join(folder, choice.file);
+  const onnx = readOnnxFile(file);
+  const precision = storedPrecision(onnx);
+  if (options.precision !== 'auto' && choice.precision === 'fp32' && precision !== 'fp32') {
+    throw new EmbatchError(
+      'MODEL',
+      `${file} is named like fp32 and holds ${precision} weights; choose --precision auto to use it as what it is.`,
+    );
+  }
+  const own = await sentenceBertConfig(home);
+  refuseOtherTask(own);
+  const { encoder, steps } = planGraph({
+    file,
+    onnx,
+    config,
+    tokenizerConfig,
+    steps: modules.steps,
+    declared: modules.declared,
+  });
+  return {
+    encoder,
+    steps,
+    files: [file, ...onnx.externalFiles.map((name) => externalFile(file, name))],
+    tokenizer: { lowercase: own.config['do_lower_case'] === true, specialTokens: true, dropUnknown: false },
+    maxTokens: resolveMaxTokens({ folder, own, tokenizerConfig, config, given: options.maxTokens }),
+    precision: { value: precision, origin: `${choice.file} (${choice.reason})` },
+    batchInvariant: !quantisesBatch(onnx),
+    notices: quantisesBatch(onnx) ? [batchNotice(file)] : [],
+  };
+}
+
+const batchNotice = (file: string): string =>
+  `${file} quantises over whole batches (dynamic int8): a text's vector depends on the texts it is batched with. ` +
+  '--precision fp32 has no such dependence, where the model offers it.';
+
+/** Relative paths with `/` of all ONNX files that may be the text encoder, the best places first. */
+async function graphFiles(folder: string, modulePath: string): Promise<string[]> {
+  const places = [...new Set([posix.join(modulePath, 'onnx'), posix.join(modulePath), 'onnx', '.'])];
+  const found: string[] = [];
+  for (const place of places) {
+    const names = await readdir(join(folder, place)).catch((): string[] => []);
+    for (const name of [...names].sort()) {
+      if (name.endsWith('.onnx') && !/^(vision|image)_/.test(name)) found.push(posix.join(place, name));
+    }
+  }
+  return found;
+}
+
+function externalFile(graph: string, name: string): string {
+  const folder = dirname(graph);
+  const file = resolve(folder, name);
+  if (file.startsWith(`${folder}/`) || file.startsWith(`${folder}\\`)) return file;
+  throw new EmbatchError('MODEL', `${graph} keeps weights in ${name}, which is outside of its folder.`);
+}
+
+/** The file has had a name for each family. */
+const sentenceBertNames = [
+  'sentence_bert_config.json',
+  'sentence_roberta_config.json',
+  'sentence_distilbert_config.json',
+  'sentence_camembert_config.json',
+  'sentence_albert_config.json',
+  'sentence_xlm-roberta_config.json',
+  'sentence_xlnet_config.json',
+] as const;
+
+interface SentenceBertConfig {
+  readonly file: string;
+  readonly config: Record<string, unknown>;
+}
+
+async function sentenceBertConfig(home: string): Promise<SentenceBertConfig> {
+  for (const file of sentenceBertNames) {
+    if ((await ifThere(join(home, file))) !== undefined) return { file, config: await readJson(home, file) };
+  }
+  return { file: sentenceBertNames[0], config: {} };
+}
+
+function refuseOtherTask({ file, config }: SentenceBertConfig): void {
+  const task = config['transformer_task'] ?? 'feature-extraction';
+  if (task !== 'feature-extraction') {
+    throw new EmbatchError(
+      'MODEL',
+      `${file} says transformer_task ${JSON.stringify(task)}; embeddings need feature-extraction.`,
+    );
+  }
+  if (config['query_expansion'] !== undefined && config['query_expansion'] !== null) {
+    throw new EmbatchError('MODEL', `${file} asks for query_expansion, which late-interaction models need.`);
+  }
+}
+
+/** Follows the width through all steps and checks it against weights and claims. Gives the last one. */
+async function checkWidths(
+  encoder: GraphEncoder | TableEncoder,
+  steps: readonly Step[],
+  modules: Modules,
+  folder: string,
+): Promise<number> {
+  let width = encoder.width;
+  for (const file of modules.files.slice(1)) {
+    const claimed = claimedWidth(await readJson(folder, file, { optional: true }));
+    if (claimed === undefined || (encoder.kind === 'graph' && encoder.pooled) || claimed === width) continue;
+    throw new EmbatchError(
+      'MODEL',
+      `${join(folder, file)} pools vectors of width ${JSON.stringify(claimed)}; the model makes ${width}.`,
+    );
+  }
+  for (const step of steps) {
+    if (step.kind === 'pooling') width *= step.modes.length;
+    else if (step.kind === 'layer-norm' && step.file !== undefined) {
+      const tensors = await readTensorList(step.file);
+      for (const name of ['norm.weight', 'norm.bias']) requireTensor(tensors, name, [width], step.file);
+    } else if (step.kind === 'dense') {
+      if (step.inFeatures !== width) {
+        throw new EmbatchError(
+          'MODEL',
+          `${step.file} takes vectors of ${step.inFeatures}, it would get ${width}.`,
+        );
+      }
+      const tensors = await readTensorList(step.file);
+      requireTensor(tensors, 'linear.weight', [step.outFeatures, width], step.file);
+      if (step.bias) requireTensor(tensors, 'linear.bias', [step.outFeatures], step.file);
+      if (step.residual && step.outFeatures !== width) {
+        requireTensor(tensors, 'residual.weight', [step.outFeatures, width], step.file);
+      }
+      width = step.outFeatures;
+    }
+  }
+  return width;
+}
+
+function weightFiles(encoded: Encoded, steps: readonly Step[]): string[] {
+  const own = steps.flatMap((step) => ('file' in step && step.file !== undefined ? [step.file] : []));
+  return [...encoded.files, ...own];
+}
+
+async function ifThere(file: string): Promise<string | undefined> {
+  return access(file).then(
+    () => file,
+    () => undefined,
+  );
+}

@@ -1,0 +1,21 @@
+import { basename } from 'node:path';
+import { createTextEmbedder, type TextEmbedder } from '#embatch/embed/compute/text-embedder.js';
+import { findModelFolder } from '#embatch/embed/model-folder.js';
+import { loadModel } from '#embatch/embed/model/load-model.js';
+import type { Model, ModelOptions } from '#embatch/embed/model/model.js';
+
+export async function loadBundledModel(): Promise<Model> {
+  return loadModel(await findModelFolder('all-MiniLM-L6-v2'), { precision: 'auto' });
+}
+
+export function loadFolder(folder: string, options: Partial<ModelOptions> = {}): Promise<Model> {
+  return loadModel({ id: basename(folder), revision: null, folder }, { precision: 'auto', ...options });
+}
+
+export async function openFolder(
+  folder: string,
+  options: Partial<ModelOptions> = {},
+): Promise<{ model: Model; embedder: TextEmbedder }> {
+  const model = await loadFolder(folder, options);
+  return { model, embedder: await createTextEmbedder(model, 512) };
+}
