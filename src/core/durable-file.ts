@@ -7,6 +7,7 @@ import { makeFolder } from './make-folder.js';
 
 /** Of files that are being written; nothing of ours begins so once it is there. */
 const TEMPORARY_PREFIX = '.tmp-';
+const temporaryPattern = /^\.tmp-[0-9a-f-]{36}$/;
 
 type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
 
@@ -29,6 +30,11 @@ export async function createFile(path: string, content: Uint8Array | string): Pr
       throw error;
     }
   });
+}
+
+/** Whether a name is of a file that is being written here, or was, by a process that was killed. */
+export function isTemporaryName(name: string): boolean {
+  return temporaryPattern.test(name);
 }
 
 /** Makes a new name durable; not every system lets a folder be opened, and there it is not needed. */

@@ -13,6 +13,9 @@ import { isMissingTable, isUnfinishedTable } from './failures.js';
 
 export const TABLE = 'chunks';
 
+const STAGING_PREFIX = '.create-';
+const stagingPattern = /^\.create-[0-9a-f-]{36}$/;
+
 /** A claim that stands unchanged for so long is of a process that has died. */
 const CLAIM_MS = 60_000;
 /** Whoever needed longer to begin does not: others may take the claim for dead before the table is there. */
@@ -36,7 +39,7 @@ export async function createOnce(creation: Creation): Promise<void> {
 
 /** A folder that is complete is moved into place, which succeeds for one of several only. */
 async function createLocally({ config, schema, connect }: Creation): Promise<void> {
-  const staging = join(config.location, `.create-${randomUUID()}`);
+  const staging = join(config.location, `${STAGING_PREFIX}${randomUUID()}`);
   try {
     const connection = await connect(staging);
     (await connection.createEmptyTable(TABLE, schema)).close();
@@ -48,6 +51,11 @@ async function createLocally({ config, schema, connect }: Creation): Promise<voi
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/** Whether a folder beside the table is one that is being created, or was, by a process that was killed. */
+export function isStagingName(name: string): boolean {
+  return stagingPattern.test(name);
 }
 
 /** Whoever puts the claim creates, having looked again; the others wait for it to go, or to prove dead. */

@@ -17,6 +17,7 @@ import { lanceDbConfig, type LanceDbConfig, type LanceDbOptions } from './config
 import { TABLE } from './create-once.js';
 import { sinkError } from './failures.js';
 import { IndexHandle } from './index-handle.js';
+import { sweepLeftovers } from './leftovers.js';
 import { compact, dropDuplicates, ensureVectorIndex, probesFor } from './upkeep.js';
 
 /** Columns other than text and vector, roughly. */
@@ -61,15 +62,15 @@ class LanceDbSink implements Sink {
     options: Abortable & { readonly recreate?: boolean } = {},
   ): Promise<IndexInfo> {
     return this.#guarded('creating the table', options.signal, async () => {
-      const existing = await this.#index.open();
-      if (existing !== undefined && options.recreate !== true) {
-        assertSameSpace(existing.info, wanted, this.uri);
-        return existing.info;
+      let index = await this.#index.open();
+      if (index !== undefined && options.recreate === true) {
+        await this.#index.drop();
+        index = undefined;
       }
-      if (existing !== undefined) await this.#index.drop();
-      const created = await this.#index.create(wanted, options.signal);
-      assertSameSpace(created.info, wanted, this.uri);
-      return created.info;
+      const { info } = index ?? (await this.#index.create(wanted, options.signal));
+      assertSameSpace(info, wanted, this.uri);
+      if (this.#config.isLocal) await sweepLeftovers(this.#config.location, this.leaseUri, this.#context.log);
+      return info;
     });
   }
 
