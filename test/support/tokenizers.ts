@@ -1,19 +1,27 @@
 import { join } from 'node:path';
 import type { Tokenizer } from '#embatch/core/interfaces.js';
-import { loadTokenizer } from '#embatch/embed/tokenizer.js';
+import { loadTokenizer, type TokenizerSpec } from '#embatch/embed/tokenizer/tokenizer.js';
 import { projectRoot, testData } from './paths.js';
+
+/** A tokenizer as its file has it. */
+export const plain = (file: string): TokenizerSpec => ({
+  file,
+  lowercase: false,
+  specialTokens: true,
+  dropUnknown: false,
+});
 
 /** WordPiece, 30,522 tokens: the bundled model's. */
 export const loadWordPiece = (): Promise<Tokenizer> =>
-  loadTokenizer(join(projectRoot, 'models', 'all-MiniLM-L6-v2', 'tokenizer.json'));
+  loadTokenizer(plain(join(projectRoot, 'models', 'all-MiniLM-L6-v2', 'tokenizer.json')));
 
 /** Byte-level BPE of a tiny model. */
 export const loadBytePairs = (): Promise<Tokenizer> =>
-  loadTokenizer(testData('models/tiny-roberta-bpe/tokenizer.json'));
+  loadTokenizer(plain(testData('models/tiny-roberta-bpe/tokenizer.json')));
 
 /** Unigram with an NFKC normaliser, of a tiny model. */
 export const loadUnigram = (): Promise<Tokenizer> =>
-  loadTokenizer(testData('models/tiny-xlmr-unigram/tokenizer.json'));
+  loadTokenizer(plain(testData('models/tiny-xlmr-unigram/tokenizer.json')));
 
 /** One token per word and per punctuation mark; counts simply add up. Ids are the numbers of characters. */
 export const wordTokenizer: Tokenizer = toy(

@@ -1,6 +1,6 @@
 import type { Tokenizer } from '../../core/interfaces.js';
 import type { Model } from '../model/model.js';
-import { loadTokenizer } from '../tokenizer.js';
+import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import type { WorkerControl } from '../pool.js';
 import { createEmbedder } from './embedder.js';
 import type { Side } from './encoder.js';
@@ -23,7 +23,7 @@ export async function createTextEmbedder(
   batchTokens: number,
   control?: WorkerControl,
 ): Promise<TextEmbedder> {
-  const tokenizer = await loadTokenizer(model.tokenizer.file);
+  const tokenizer = await loadTokenizer(model.tokenizer);
   const embedder = await createEmbedder(model, batchTokens, control);
   const promptTokens: Readonly<Record<Side, number>> = {
     document: await countPrompt(model.documentPrompt, tokenizer),
