@@ -1,6 +1,6 @@
 /** Servers in containers, where a Docker daemon answers. */
 import { capture, run, ScriptError } from '../lib/process.mjs';
-import { freePort, startServer } from './server.mjs';
+import { startServer } from './server.mjs';
 
 let answer;
 
@@ -32,26 +32,20 @@ async function ask() {
  */
 export async function startContainer({ name, image, port, options, args = [], isReady, signal }) {
   await pull(image);
-  const outside = await freePort();
   const container = `embatch-test-${name}-${String(process.pid)}`;
-  const publish = `127.0.0.1:${String(outside)}:${String(port)}`;
-  const server = await startServer({
+  return startServer({
     name,
-    url: `http://127.0.0.1:${String(outside)}`,
     command: 'docker',
-    args: ['run', '--rm', '--name', container, '--publish', publish, ...options, image, ...args],
+    args: (outside) => {
+      const publish = `127.0.0.1:${String(outside)}:${String(port)}`;
+      return ['run', '--rm', '--name', container, '--publish', publish, ...options, image, ...args];
+    },
     isReady,
     patienceMs: 180_000,
     signal,
+    // The client passes SIGTERM on; where it was killed before, the container may still be there.
+    cleanUp: () => capture('docker', ['rm', '--force', container]),
   });
-  return {
-    ...server,
-    stop: async () => {
-      await server.stop();
-      // The client passes SIGTERM on; where it was killed before, the container may still be there.
-      await capture('docker', ['rm', '--force', container]);
-    },
-  };
 }
 
 async function pull(image) {

@@ -7,7 +7,7 @@ import { buildOnce } from './cache.mjs';
 import { startContainer } from './docker.mjs';
 import { findJava } from './java.mjs';
 import { buildHome } from './opensearch-home.mjs';
-import { freePort, startServer } from './server.mjs';
+import { startServer } from './server.mjs';
 import { versions } from './settings.mjs';
 
 const heap = '512m';
@@ -59,29 +59,15 @@ export async function fromPackages({ name, settings, signal }) {
   const java = findJava(minimumJava);
   const home = await buildOnce(`opensearch-${versions.opensearch}`, 'pom.xml', buildHome);
   const data = mkdtempSync(path.join(os.tmpdir(), `embatch-test-${name}-`));
-  const remove = () => rmSync(data, { recursive: true, force: true, maxRetries: 5 });
-  try {
-    const port = await freePort();
-    const server = await startServer({
-      name,
-      url: `http://127.0.0.1:${String(port)}`,
-      command: java,
-      args: [...javaOptions(home, data), ...nodeSettings(data, port, settings)],
-      isReady,
-      patienceMs: 180_000,
-      signal,
-    });
-    return {
-      ...server,
-      stop: async () => {
-        await server.stop();
-        remove();
-      },
-    };
-  } catch (error) {
-    remove();
-    throw error;
-  }
+  return startServer({
+    name,
+    command: java,
+    args: (port) => [...javaOptions(home, data), ...nodeSettings(data, port, settings)],
+    isReady,
+    patienceMs: 180_000,
+    signal,
+    cleanUp: () => rmSync(data, { recursive: true, force: true, maxRetries: 5 }),
+  });
 }
 
 function javaOptions(home, data) {

@@ -5,7 +5,7 @@ import { capture, run, ScriptError } from '../lib/process.mjs';
 import { at } from '../lib/project.mjs';
 import { buildOnce } from './cache.mjs';
 import { startContainer } from './docker.mjs';
-import { freePort, startServer } from './server.mjs';
+import { startServer } from './server.mjs';
 import { versions } from './settings.mjs';
 
 const program = at('scripts/services/serve-moto.py');
@@ -39,12 +39,10 @@ export async function fromDocker({ name, signal }) {
 /** @param {{ name: string, signal: AbortSignal }} options */
 export async function fromPackages({ name, signal }) {
   const folder = await buildOnce(`s3-moto-${versions.moto}`, 'ready', buildEnvironment);
-  const port = await freePort();
   const server = await startServer({
     name,
-    url: `http://127.0.0.1:${String(port)}`,
     command: pythonOf(folder),
-    args: [program, '127.0.0.1', String(port)],
+    args: (port) => [program, '127.0.0.1', String(port)],
     isReady,
     patienceMs: 60_000,
     signal,

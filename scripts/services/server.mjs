@@ -19,23 +19,41 @@ const pollMs = 100;
  */
 
 /**
- * Starts a command and waits until it answers.
+ * Starts a command on a free port of this machine and waits until it answers there.
  * @param {object} options
  * @param {string} options.name of the log file
- * @param {string} options.url
  * @param {string} options.command
- * @param {readonly string[]} options.args
+ * @param {(port: number) => readonly string[]} options.args
  * @param {(url: string) => Promise<boolean>} options.isReady
  * @param {number} options.patienceMs
  * @param {AbortSignal} options.signal
+ * @param {() => unknown} [options.cleanUp] what is to be done once it has ended, also where it never answered
  * @returns {Promise<Server>}
  */
-export async function startServer({ name, url, command, args, isReady, patienceMs, signal }) {
+export async function startServer({ cleanUp = () => undefined, ...options }) {
+  try {
+    const server = await startOnFreePort(options);
+    return {
+      ...server,
+      stop: async () => {
+        await server.stop();
+        await cleanUp();
+      },
+    };
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+}
+
+async function startOnFreePort({ name, command, args, isReady, patienceMs, signal }) {
   signal.throwIfAborted();
+  const port = await freePort();
+  const url = `http://127.0.0.1:${String(port)}`;
   mkdirSync(at('build/logs'), { recursive: true });
   const log = at('build/logs', `${name}.log`);
   const output = openSync(log, 'w');
-  const child = spawn(process.execPath, [keeper, command, ...args], {
+  const child = spawn(process.execPath, [keeper, command, ...args(port)], {
     stdio: ['pipe', output, output],
     detached: true,
   });
@@ -67,7 +85,7 @@ function lastWords(log) {
 }
 
 /** A TCP port of 127.0.0.1 that nobody listens on. */
-export async function freePort() {
+async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();

@@ -1,6 +1,8 @@
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
+import { afterEach } from 'node:test';
+import { duringTests } from './during-tests.js';
 
 /** A request as the proxy saw it; the body is passed through and not kept. */
 export interface SeenRequest {
@@ -106,6 +108,21 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
         server.closeAllConnections();
       }),
   };
+}
+
+/** One for all tests of a file or a `describe`; after each of them it forgets its rules and requests. */
+export function faultProxyDuringTests(upstream: () => string, skip: string | false): FaultProxy {
+  const proxy = duringTests(
+    skip,
+    () => startFaultProxy(upstream()),
+    (started) => started.close(),
+  );
+  if (skip === false) {
+    afterEach(() => {
+      proxy.reset();
+    });
+  }
+  return proxy;
 }
 
 async function answer(

@@ -3,7 +3,8 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { createS3Client } from '#embatch/core/s3.js';
 import { mapConcurrent } from '#embatch/core/streams.js';
-import { s3Url } from './services.js';
+import { duringTests } from './during-tests.js';
+import { s3Url, skipWithoutS3 } from './services.js';
 
 export interface TestBucket {
   readonly name: string;
@@ -46,4 +47,21 @@ export async function createTestBucket(): Promise<TestBucket> {
       while ((await puts.next()).done !== true);
     },
   };
+}
+
+/** One for all tests of a file, filled before the first. */
+export function testBucketDuringTests(
+  fill: (bucket: TestBucket) => Promise<unknown> = () => Promise.resolve(),
+): TestBucket {
+  return duringTests(
+    skipWithoutS3,
+    async () => {
+      const bucket = await createTestBucket();
+      await fill(bucket);
+      return bucket;
+    },
+    ({ client }) => {
+      client.destroy();
+    },
+  );
 }

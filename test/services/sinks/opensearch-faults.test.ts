@@ -1,11 +1,11 @@
 /** Answers that a healthy node never gives, played by a proxy in front of a real one. */
 import assert from 'node:assert/strict';
-import { afterEach, before, after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import type { Row } from '#embatch/core/interfaces.js';
 import { allRows, byId } from '../../conformance/sink-rows.js';
 import { eventually } from '../../support/eventually.js';
-import { startFaultProxy, type Fault, type FaultProxy, type SeenRequest } from '../../support/fault-proxy.js';
+import { faultProxyDuringTests, type Fault, type SeenRequest } from '../../support/fault-proxy.js';
 import { openSearchUrl, skipWithoutOpenSearch } from '../../support/services.js';
 import { startFront } from './front-server.js';
 import { countOf, reasonOf, rowsOf, withSink } from './opensearch-support.js';
@@ -22,14 +22,7 @@ function refusal(status: number, type: string, reason: string): Fault {
 }
 
 describe('opensearch: requests that fail', { skip: skipWithoutOpenSearch }, () => {
-  let proxy: FaultProxy;
-  before(async () => {
-    proxy = await startFaultProxy(openSearchUrl());
-  });
-  afterEach(() => {
-    proxy.reset();
-  });
-  after(() => proxy.close());
+  const proxy = faultProxyDuringTests(openSearchUrl, skipWithoutOpenSearch);
 
   const bulks = (): number => proxy.requests.filter(isBulk).length;
 

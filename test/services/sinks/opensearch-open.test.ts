@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { isEmbatchError, type ErrorCode } from '#embatch/core/errors.js';
 import type { OpenSearchOptions } from '#embatch/sinks/opensearch/config.js';
 import { createOpenSearchSink } from '#embatch/sinks/opensearch/sink.js';
 import { infoFor } from '../../conformance/sink-rows.js';
-import { startFaultProxy, type FaultProxy, type SeenRequest } from '../../support/fault-proxy.js';
+import { faultProxyDuringTests, type SeenRequest } from '../../support/fault-proxy.js';
 import { recordingLogger } from '../../support/recording-logger.js';
 import { openSearchUrl, skipWithoutOpenSearch } from '../../support/services.js';
 import { certificateFile, startFront, type Front } from './front-server.js';
@@ -110,14 +110,7 @@ describe('opensearch: reaching the cluster', { skip: skipWithoutOpenSearch }, ()
 });
 
 describe('opensearch: what answers', { skip: skipWithoutOpenSearch }, () => {
-  let proxy: FaultProxy;
-  before(async () => {
-    proxy = await startFaultProxy(openSearchUrl());
-  });
-  afterEach(() => {
-    proxy.reset();
-  });
-  after(() => proxy.close());
+  const proxy = faultProxyDuringTests(openSearchUrl, skipWithoutOpenSearch);
 
   const root = ({ url }: SeenRequest): boolean => url === '/';
   const answers = (body: unknown, status = 200): void => {

@@ -1,39 +1,26 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import { openSource } from '#embatch/source/open-source.js';
-import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.js';
+import { faultProxyDuringTests } from '../../support/fault-proxy.js';
 import { recordingLogger } from '../../support/recording-logger.js';
-import { createTestBucket, type TestBucket } from '../../support/s3-bucket.js';
+import { testBucketDuringTests } from '../../support/s3-bucket.js';
 import { throughProxy } from '../../support/s3-source.js';
 import { s3Url, skipWithoutS3 as skip } from '../../support/services.js';
 import { collect, collectKeys, readAll } from '../../support/sources.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
-let bucket: TestBucket;
-let proxy: FaultProxy;
-
-before(async () => {
-  if (skip !== false) return;
-  bucket = await createTestBucket();
-  proxy = await startFaultProxy(s3Url());
+const proxy = faultProxyDuringTests(s3Url, skip);
+const bucket = testBucketDuringTests(async (bucket) => {
   await bucket.putAll([
     ['docs/a b.md', 'one'],
     ['docs/😀.md', 'two'],
     ['docs/\uff21.md', 'three'],
     ['docs/not named.md', 'four'],
   ]);
-});
-afterEach(() => {
-  if (skip === false) proxy.reset();
-});
-after(async () => {
-  if (skip !== false) return;
-  bucket.client.destroy();
-  await proxy.close();
 });
 
 const manifestOf = (...rest: string[]): string =>

@@ -3,34 +3,21 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import { openSource } from '#embatch/source/open-source.js';
-import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.js';
+import { faultProxyDuringTests, startFaultProxy } from '../../support/fault-proxy.js';
 import { projectRoot, testData } from '../../support/paths.js';
 import { recordingLogger } from '../../support/recording-logger.js';
-import { createTestBucket, type TestBucket } from '../../support/s3-bucket.js';
+import { testBucketDuringTests } from '../../support/s3-bucket.js';
 import { withEnvironment } from '../../support/s3-source.js';
 import { s3Url, skipWithoutS3 as skip } from '../../support/services.js';
 import { collectKeys } from '../../support/sources.js';
 
-let bucket: TestBucket;
-let proxy: FaultProxy;
-
-before(async () => {
-  if (skip !== false) return;
-  bucket = await createTestBucket();
-  proxy = await startFaultProxy(s3Url());
+const proxy = faultProxyDuringTests(s3Url, skip);
+const bucket = testBucketDuringTests(async (bucket) => {
   await bucket.put('a.md', 'x');
-});
-afterEach(() => {
-  if (skip === false) proxy.reset();
-});
-after(async () => {
-  if (skip !== false) return;
-  bucket.client.destroy();
-  await proxy.close();
 });
 
 /** Opens and lists a source as the job does, with these variables. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import { openSource } from '#embatch/source/open-source.js';
 import { eventually } from '../../support/eventually.js';
-import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.js';
+import { faultProxyDuringTests } from '../../support/fault-proxy.js';
 import { recordingLogger } from '../../support/recording-logger.js';
-import { createTestBucket, type TestBucket } from '../../support/s3-bucket.js';
+import { testBucketDuringTests } from '../../support/s3-bucket.js';
 import { openTestSource, throughProxy } from '../../support/s3-source.js';
 import { s3Url, skipWithoutS3 as skip } from '../../support/services.js';
 import { collect, collectKeys } from '../../support/sources.js';
@@ -42,13 +42,8 @@ const oddKeys = [
 /** Longer than any test may take. */
 const NEVER_MS = 600_000;
 
-let bucket: TestBucket;
-let proxy: FaultProxy;
-
-before(async () => {
-  if (skip !== false) return;
-  bucket = await createTestBucket();
-  proxy = await startFaultProxy(s3Url());
+const proxy = faultProxyDuringTests(s3Url, skip);
+const bucket = testBucketDuringTests(async (bucket) => {
   await bucket.putAll(oddKeys.map((key) => [`odd/${key}`, key]));
   await bucket.putAll([
     ['odd/folder/with marker/', ''],
@@ -57,14 +52,6 @@ before(async () => {
     ['docs/b.md', 'BB'],
     ['docs-old/c.md', ''],
   ]);
-});
-afterEach(() => {
-  if (skip === false) proxy.reset();
-});
-after(async () => {
-  if (skip !== false) return;
-  bucket.client.destroy();
-  await proxy.close();
 });
 
 const listing = (body: string): string =>

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { isEmbatchError, type ErrorCode } from '#embatch/core/errors.js';
 import type { Source, SourceObject } from '#embatch/core/interfaces.js';
 import { eventually } from '../../support/eventually.js';
-import { startFaultProxy, type FaultProxy, type SeenRequest } from '../../support/fault-proxy.js';
-import { createTestBucket, type TestBucket } from '../../support/s3-bucket.js';
+import { faultProxyDuringTests, type SeenRequest } from '../../support/fault-proxy.js';
+import { testBucketDuringTests } from '../../support/s3-bucket.js';
 import { openTestSource } from '../../support/s3-source.js';
 import { s3Url, skipWithoutS3 as skip } from '../../support/services.js';
 import { collect, readAll } from '../../support/sources.js';
@@ -17,22 +17,9 @@ const large = randomBytes(LARGE_BYTES);
 /** Longer than any test may take. */
 const NEVER_MS = 600_000;
 
-let bucket: TestBucket;
-let proxy: FaultProxy;
-
-before(async () => {
-  if (skip !== false) return;
-  bucket = await createTestBucket();
-  proxy = await startFaultProxy(s3Url());
+const proxy = faultProxyDuringTests(s3Url, skip);
+const bucket = testBucketDuringTests(async (bucket) => {
   await bucket.put('large.bin', large);
-});
-afterEach(() => {
-  if (skip === false) proxy.reset();
-});
-after(async () => {
-  if (skip !== false) return;
-  bucket.client.destroy();
-  await proxy.close();
 });
 
 const isGet = ({ url }: SeenRequest): boolean => !url.includes('list-type');
