@@ -206,14 +206,30 @@ function taskIds(config: Config): { document: number; query: number } {
   return { document: id('retrieval.passage', 1), query: id('retrieval.query', 0) };
 }
 
-/** What the weights are stored as; the name of a file promises, its content decides. */
+/** Operators that multiply, or restore, weights of eight bits. */
+const byteOperators = [
+  'MatMulInteger',
+  'MatMulIntegerToFloat',
+  'DynamicQuantizeMatMul',
+  'DynamicQuantizeLSTM',
+  'QLinearMatMul',
+  'QGemm',
+  'QAttention',
+  'DequantizeLinear',
+];
+
+/**
+ * What the weights are stored as; the name of a file promises, its content decides. A graph that multiplies in eight
+ * bits is no fp32 one, however large the table of tokens is that was left in fp32.
+ */
 export function storedPrecision(onnx: OnnxFile): Precision {
   const count = (type: number): number => onnx.elements.get(type) ?? 0;
   if (onnx.operators.has('MatMulNBits')) return count(dataTypes.float16) > 0 ? 'q4f16' : 'q4';
   if (onnx.operators.has('MatMulBnb4')) return 'bnb4';
   const bytes = count(dataTypes.int8) + count(dataTypes.uint8);
   const floats = count(dataTypes.float) + count(dataTypes.float16);
-  if (bytes > floats) return count(dataTypes.int8) > 0 ? 'int8' : 'uint8';
+  const computesInBytes = bytes > 0 && byteOperators.some((operator) => onnx.operators.has(operator));
+  if (computesInBytes || bytes > floats) return count(dataTypes.int8) > 0 ? 'int8' : 'uint8';
   return count(dataTypes.float16) > count(dataTypes.float) ? 'fp16' : 'fp32';
 }
 
