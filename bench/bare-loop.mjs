@@ -38,9 +38,9 @@ async function tokenised(dist, folder) {
   const { createChunker } = await import(path.join(dist, 'chunk/chunker.js'));
   const { parsePart } = await import(path.join(dist, 'document/parse-part.js'));
   const { options } = resolveOptions('run', { flags: {}, environment: {}, file: undefined });
-  const model = await resolveModel(options, undefined);
+  const model = await resolveModel(options, { log: console });
   const { chunker: settings, fields } = resolveEmbedding(model, options);
-  const { tokenizer } = await createTextEmbedder(model, options.batchTokens);
+  const { tokenizer } = await createTextEmbedder(model, options);
   const chunker = createChunker(settings, tokenizer);
   const bundles = [[]];
   let bundleBytes = 0;
@@ -79,7 +79,7 @@ async function startThread(data) {
 if (!isMainThread) {
   const { dist, model, batchTokens, warmUp } = workerData;
   const { createTextEmbedder } = await import(path.join(dist, 'embed/compute/text-embedder.js'));
-  const embedder = await createTextEmbedder(model, batchTokens);
+  const embedder = await createTextEmbedder(model, { batchTokens });
   await embedder.embed(warmUp.slice(0, 8), 'document');
   parentPort.on('message', async (bundle) => {
     if (bundle === null) {

@@ -47,8 +47,42 @@ function createProgram(onExitCode: (code: number) => void): Command {
       const { searchCommand } = await import('./search-command.js');
       onExitCode(await searchCommand(question, flags));
     });
-  for (const command of [run, search]) command.exitOverride().configureOutput({ writeErr: () => undefined });
+  const models = createModelsCommand(program, onExitCode);
+  for (const command of [run, search, models, ...models.commands]) {
+    command.exitOverride().configureOutput({ writeErr: () => undefined });
+  }
   return program;
+}
+
+const modelsCommands = {
+  list: 'The models on this machine: bundled ones and those that were fetched.',
+  pull: 'Fetch a model from the hub or from S3, verified, so that runs need no network for it.',
+  inspect: 'Print what decides the vectors of a model, where each value comes from, and its fingerprint.',
+  check: 'Compare the vectors of a model with reference vectors; exit code 22 where they differ.',
+} as const;
+
+function createModelsCommand(program: Command, onExitCode: (code: number) => void): Command {
+  const models = program
+    .command('models')
+    .description('List, fetch, inspect and check models.')
+    .helpCommand(false)
+    .addHelpText('after', modelsExamples);
+  for (const [name, description] of Object.entries(modelsCommands)) {
+    const action = name as keyof typeof modelsCommands;
+    const command = addOptions(models.command(name), `models ${action}`).description(description);
+    if (action !== 'list') {
+      command.argument(
+        '[model]',
+        'a bundled name, a folder, hf:org/name@revision or s3://… (the same as --model)',
+      );
+    }
+    command.action(async (...given: unknown[]) => {
+      const { modelsCommand } = await import('./models-command.js');
+      const [model, flags] = action === 'list' ? [undefined, given[0]] : given;
+      onExitCode(await modelsCommand(action, model as string | undefined, flags as Record<string, unknown>));
+    });
+  }
+  return models;
 }
 
 /** A reader such as `head` may leave early; that is its right and no failure of ours. */
@@ -112,8 +146,14 @@ function reportFailure(error: unknown, argv: readonly string[]): number {
 }
 
 function usageMessage(error: CommanderError, argv: readonly string[]): string {
-  const command = ['run', 'search'].find((name) => argv.includes(name));
-  if (error.code === 'commander.help') return 'name a command: run or search. `embatch --help` tells more.';
+  const [first = '', second = ''] = argv.filter((word) => !word.startsWith('-'));
+  if (error.code === 'commander.help') {
+    return first === 'models'
+      ? `name a command: models ${Object.keys(modelsCommands).join(', ')}. \`embatch models --help\` tells more.`
+      : 'name a command: run, search or models. `embatch --help` tells more.';
+  }
+  const isModels = first === 'models' && second in modelsCommands;
+  const command = isModels ? `models ${second}` : ['run', 'search', 'models'].find((name) => name === first);
   const what = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   return `${what}. See \`embatch ${command === undefined ? '' : `${command} `}--help\`.`;
 }
@@ -133,6 +173,12 @@ Examples:
   embatch run s3://bucket/docs --sink opensearch://search.example.com:9200/docs --shard 0 --shards 4
   embatch run s3://bucket/records --text-field body --id-field id --chunker none
   embatch run --config job.yaml --dry-run`;
+
+const modelsExamples = `
+Examples:
+  embatch models pull hf:BAAI/bge-small-en-v1.5
+  embatch models inspect ./my-model --dimensions 256
+  embatch models check ./my-model --reference vectors.jsonl`;
 
 const searchExamples = `
 Examples:

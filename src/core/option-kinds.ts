@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseDurationMs, parseSize } from './units.js';
 
 /** Commands that options belong to. */
-export type Command = 'run' | 'search';
+export type Command = 'run' | 'search' | 'models list' | 'models pull' | 'models inspect' | 'models check';
 
 export const optionGroups = [
   'Job',
@@ -33,7 +33,7 @@ export interface OptionSpec<
   Value = unknown,
   Default extends Value | undefined = Value | undefined,
 > extends OptionText {
-  readonly kind: 'text' | 'list' | 'integer' | 'size' | 'duration' | 'choice' | 'flag';
+  readonly kind: 'text' | 'list' | 'integer' | 'fraction' | 'size' | 'duration' | 'choice' | 'flag';
   /** Placeholder in help: `<uri>`; empty for flags. */
   readonly value: string;
   /** Accepts what a flag or variable (text) or a job file (any JSON value) gives. */
@@ -75,6 +75,16 @@ export function integer<Default extends number | undefined = undefined>(
     z.int(wanted).min(spec.min, wanted).max(max, wanted),
   );
   return { ...spec, kind: 'integer', value: spec.value ?? '<n>', schema, default: spec.default as Default };
+}
+
+/** From 0 to 1. */
+export function fraction(spec: Text): OptionSpec<number, undefined> {
+  const wanted = 'a number from 0 to 1';
+  const schema = z.preprocess(
+    (raw) => (typeof raw === 'string' && /^\s*\d*\.?\d+\s*$/.test(raw) ? Number(raw) : raw),
+    z.number(wanted).min(0, wanted).max(1, wanted),
+  );
+  return { ...spec, kind: 'fraction', value: '<share>', schema, default: undefined };
 }
 
 /** Bytes. */

@@ -3,6 +3,7 @@ import {
   choice,
   duration,
   flag,
+  fraction,
   integer,
   list,
   prompt,
@@ -15,6 +16,13 @@ import {
 const run: readonly Command[] = ['run'];
 const search: readonly Command[] = ['search'];
 const both: readonly Command[] = ['run', 'search'];
+const check: readonly Command[] = ['models check'];
+/** Commands that look at one model. */
+const oneModel: readonly Command[] = ['models pull', 'models inspect', 'models check'];
+/** Commands for which options of the recipe matter: its space half, and its text half. */
+const space: readonly Command[] = ['run', 'models inspect', 'models check'];
+const recipe: readonly Command[] = ['run', 'models inspect'];
+const all: readonly Command[] = ['run', 'search', 'models list', ...oneModel];
 
 const MIB = 2 ** 20;
 /** Best on one thread for MiniLM-class models: the activations of a batch stay near the caches. */
@@ -24,7 +32,7 @@ const BATCH_TOKENS = 512;
 export const options = {
   config: text({
     group: 'Job',
-    commands: both,
+    commands: all,
     value: '<file>',
     describe:
       'Job file in YAML or JSON with any of these options by their camelCase names; a path or s3://….',
@@ -92,7 +100,7 @@ export const options = {
 
   textField: text({
     group: 'Documents',
-    commands: run,
+    commands: recipe,
     value: '<field>',
     describe: 'Field of JSON, JSONL and CSV records that holds the text; dots reach into objects.',
   }),
@@ -104,7 +112,7 @@ export const options = {
   }),
   titleField: text({
     group: 'Documents',
-    commands: run,
+    commands: recipe,
     value: '<field>',
     describe: 'Field of a record that holds its title.',
   }),
@@ -118,35 +126,35 @@ export const options = {
 
   chunker: choice({
     group: 'Chunks',
-    commands: run,
+    commands: recipe,
     names: ['recursive', 'none'],
     default: 'recursive',
     describe: 'How documents are cut: at headings, paragraphs, sentences and words, or not at all.',
   }),
   chunkTokens: integer({
     group: 'Chunks',
-    commands: run,
+    commands: recipe,
     min: 16,
     describe:
       "Longest chunk in the model's own tokens, special and prompt tokens included; by default what the model takes, but not more than 256.",
   }),
   chunkOverlap: integer({
     group: 'Chunks',
-    commands: run,
+    commands: recipe,
     min: 0,
     default: 0,
     describe: 'Tokens that a chunk repeats from the one before it.',
   }),
   overflow: choice({
     group: 'Chunks',
-    commands: run,
+    commands: recipe,
     names: ['split', 'truncate', 'fail'],
     default: 'split',
     describe: 'What becomes of text longer than the model takes where --chunker none leaves it whole.',
   }),
   documentTemplate: text({
     group: 'Chunks',
-    commands: run,
+    commands: recipe,
     value: '<template>',
     default: '{text}',
     describe: "What is embedded: {text} with {title}, {heading} and the record's own {fields}.",
@@ -154,14 +162,14 @@ export const options = {
 
   model: text({
     group: 'Model',
-    commands: both,
+    commands: [...both, ...oneModel],
     value: '<ref>',
     default: 'all-MiniLM-L6-v2',
-    describe: 'Bundled model by name, or a model folder.',
+    describe: 'Bundled model by name, a model folder, hf:org/name@revision or s3://bucket/prefix.',
   }),
   precision: choice({
     group: 'Model',
-    commands: run,
+    commands: ['run', ...oneModel],
     names: ['auto', 'fp32', 'fp16', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4'],
     default: 'auto',
     describe:
@@ -169,34 +177,54 @@ export const options = {
   }),
   dimensions: integer({
     group: 'Model',
-    commands: run,
+    commands: space,
     min: 1,
     describe: 'Cut vectors to this width and normalise them again, for models trained for it (Matryoshka).',
   }),
   forceDimensions: flag({
     group: 'Model',
-    commands: run,
+    commands: space,
     describe: 'Cut vectors even of a model that nothing says was trained for it.',
   }),
   maxTokens: integer({
     group: 'Model',
-    commands: run,
+    commands: space,
     min: 1,
     describe: "Longest input in tokens, special tokens included; by default what the model's files say.",
   }),
   documentPrompt: prompt({
     group: 'Model',
-    commands: run,
-    describe: 'Put in front of each chunk before it is tokenised; empty for none, by default what the model says.',
+    commands: space,
+    describe:
+      'Put in front of each chunk before it is tokenised; empty for none, by default what the model says.',
   }),
   queryPrompt: prompt({
     group: 'Model',
-    commands: run,
+    commands: space,
     describe: 'Put in front of each question; empty for none, by default what the model says.',
+  }),
+  tokenizer: choice({
+    group: 'Model',
+    commands: ['run', 'search', ...check],
+    names: ['auto', 'native', 'javascript'],
+    default: 'auto',
+    describe: 'What cuts texts into tokens; auto: native code, or JavaScript where that cannot be loaded.',
+  }),
+  reference: text({
+    group: 'Model',
+    commands: check,
+    value: '<file>',
+    describe: "Reference vectors as a JSON array or lines; by default the model's own reference.jsonl.",
+  }),
+  minCosine: fraction({
+    group: 'Model',
+    commands: check,
+    describe:
+      'Least cosine to the reference of any text; by default what the precision of the weights can keep to.',
   }),
   batchTokens: integer({
     group: 'Model',
-    commands: run,
+    commands: ['run', ...check],
     min: 1,
     default: BATCH_TOKENS,
     describe: 'Padded tokens in one model call.',
@@ -317,7 +345,7 @@ export const options = {
   }),
   json: flag({
     group: 'Output',
-    commands: both,
+    commands: all,
     describe: 'Exactly one JSON document on stdout, on failure too.',
   }),
   progress: flag({
@@ -328,14 +356,14 @@ export const options = {
   }),
   logLevel: choice({
     group: 'Output',
-    commands: both,
+    commands: all,
     names: ['error', 'warn', 'info', 'debug'],
     default: 'info',
     describe: 'Least level that is logged; debug adds stack traces.',
   }),
   logFormat: choice({
     group: 'Output',
-    commands: both,
+    commands: all,
     names: ['auto', 'text', 'json'],
     default: 'auto',
     describe: 'Logs on stderr as text or JSON lines; auto: text on a terminal.',

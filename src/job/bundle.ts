@@ -2,11 +2,13 @@ import type { ChunkerOptions } from '../chunk/chunker.js';
 import type { FieldMapping, Part, RecordKey, Row } from '../core/interfaces.js';
 import type { Side } from '../embed/compute/encoder.js';
 import type { Model } from '../embed/model/model.js';
+import type { TokenizerBackend } from '../embed/tokenizer/backend.js';
 
 /** Settings of every worker thread; plain data. */
 export interface WorkerSettings {
   readonly model: Model;
   readonly batchTokens: number;
+  readonly tokenizer: TokenizerBackend;
   readonly chunker: ChunkerOptions;
   readonly fields: FieldMapping;
   readonly fingerprint: string;

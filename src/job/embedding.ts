@@ -1,12 +1,13 @@
 import type { ChunkerOptions } from '../chunk/chunker.js';
 import { parseTemplate } from '../chunk/template.js';
 import { EmbatchError } from '../core/errors.js';
-import type { FieldMapping, IndexInfo, Recipe } from '../core/interfaces.js';
+import type { Abortable, FieldMapping, IndexInfo, Logger, Recipe } from '../core/interfaces.js';
 import type { Options } from '../core/options.js';
-import { findModelFolder } from '../embed/model-folder.js';
-import { loadModel, type ModelLocation } from '../embed/model/load-model.js';
-import type { Model, ModelOptions } from '../embed/model/model.js';
+import { loadModel } from '../embed/model/load-model.js';
+import type { Model } from '../embed/model/model.js';
 import { optionsOfSpace, recipeSpace } from '../embed/model/recipe-space.js';
+import { modelId } from '../embed/store/model-ref.js';
+import { openModel } from '../embed/store/open-model.js';
 
 /** Raised when the same bytes are read to another text: a part of the recipe's text half. */
 const EXTRACTION_VERSION = 1;
@@ -21,29 +22,35 @@ export interface Embedding {
   readonly recipe: Recipe;
 }
 
-/** The model of a job. Where an index exists already, `--precision auto` means the graph that it was built with. */
-export async function resolveModel(options: Options, index: IndexInfo | undefined): Promise<Model> {
-  const location = await findModelFolder(options.model);
-  return loadModel(location, modelOptions(location, options, index));
+export interface ResolveContext extends Abortable {
+  readonly log: Logger;
+  /** What the sink says of itself; its graph is what `--precision auto` means for the same model. */
+  readonly index?: IndexInfo | undefined;
 }
 
-/** The model that an index was built with: a query is embedded the way the documents were. */
-export async function modelOfIndex(index: IndexInfo, ref: string): Promise<Model> {
-  return loadModel(await findModelFolder(ref), optionsOfSpace(index.recipe.space));
-}
-
-function modelOptions(location: ModelLocation, options: Options, index: IndexInfo | undefined): ModelOptions {
+/** The model of a job, fetched if need be. Errors: MODEL, USAGE. */
+export async function resolveModel(options: Options, context: ResolveContext): Promise<Model> {
+  const { log, signal, index } = context;
   const space = index?.recipe.space;
-  const builtWith = space?.['model'] === location.id ? optionsOfSpace(space) : undefined;
-  return {
+  const isSame = space?.['model'] === modelId(options.model) && options.precision === 'auto';
+  const graphFile = isSame ? optionsOfSpace(space).graphFile : undefined;
+  const location = await openModel(options.model, { precision: options.precision, graphFile, log, signal });
+  return loadModel(location, {
     precision: options.precision,
-    graphFile: options.precision === 'auto' ? builtWith?.graphFile : undefined,
+    graphFile,
     maxTokens: options.maxTokens,
     dimensions: options.dimensions,
     forceDimensions: options.forceDimensions,
     documentPrompt: options.documentPrompt,
     queryPrompt: options.queryPrompt,
-  };
+  });
+}
+
+/** The model that an index was built with: a query is embedded the way the documents were. Errors: MODEL, USAGE. */
+export async function modelOfIndex(index: IndexInfo, ref: string, log: Logger): Promise<Model> {
+  const built = optionsOfSpace(index.recipe.space);
+  const location = await openModel(ref, { precision: built.precision, graphFile: built.graphFile, log });
+  return loadModel(location, built);
 }
 
 /** How documents are cut for a model, and the recipe that follows. Checks the chunk options. Error: USAGE. */

@@ -1,8 +1,10 @@
 import { EmbatchError } from '../core/errors.js';
+import type { Logger } from '../core/interfaces.js';
 import { fingerprint } from '../core/recipe.js';
 import { grantedCpus } from '../embed/cpus.js';
 import type { Side } from '../embed/compute/encoder.js';
 import { createPool, type WorkerPool } from '../embed/pool.js';
+import { resolveTokenizerBackend, type TokenizerBackend } from '../embed/tokenizer/backend.js';
 import type { Task, TaskResult, WorkerSettings } from './bundle.js';
 import type { Embedding } from './embedding.js';
 
@@ -10,15 +12,22 @@ export type EmbeddingPool = WorkerPool<Task, TaskResult>;
 
 const PROBE = 'The quick brown fox jumps over the lazy dog.';
 
-/** Starts the worker threads; the model is opened by their first task. */
-export function startPool(
-  embedding: Embedding,
-  workers: number | undefined,
-  batchTokens: number,
-): EmbeddingPool {
+export interface PoolChoices {
+  /** undefined: the CPUs that are really granted. */
+  readonly workers: number | undefined;
+  readonly batchTokens: number;
+  readonly tokenizer: 'auto' | TokenizerBackend;
+  readonly log: Logger;
+}
+
+/** Starts the worker threads; the model is opened by their first task. Error: MODEL. */
+export async function startPool(embedding: Embedding, choices: PoolChoices): Promise<EmbeddingPool> {
+  const { backend, reason } = await resolveTokenizerBackend(choices.tokenizer);
+  if (reason !== undefined) choices.log.warn(reason);
   const settings: WorkerSettings = {
     model: embedding.model,
-    batchTokens,
+    batchTokens: choices.batchTokens,
+    tokenizer: backend,
     chunker: embedding.chunker,
     fields: embedding.fields,
     fingerprint: fingerprint(embedding.recipe),
@@ -26,7 +35,7 @@ export function startPool(
   return createPool<Task, TaskResult, WorkerSettings>({
     file: new URL('./worker.js', import.meta.url),
     settings,
-    workers: workers ?? grantedCpus(),
+    workers: choices.workers ?? grantedCpus(),
   });
 }
 
@@ -46,6 +55,10 @@ export async function warmUp(pool: EmbeddingPool): Promise<void> {
       );
     }
   }
+}
+
+/** What was embedded so far was a test: progress counts from here. */
+export function resetTokens(pool: EmbeddingPool): void {
   Atomics.store(pool.control.tokens, 0, 0n);
 }
 

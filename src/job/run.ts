@@ -16,7 +16,8 @@ import { copiedInput } from '../shard/sagemaker.js';
 import { openSource } from '../source/open-source.js';
 import { countAhead } from './count-ahead.js';
 import { resolveEmbedding, resolveModel, type Embedding } from './embedding.js';
-import { startPool, warmUp } from './engine.js';
+import { checkOwnReference } from './check-model.js';
+import { resetTokens, startPool, warmUp } from './engine.js';
 import { runPipeline } from './pipeline.js';
 import { createProgress, type Progress } from './progress.js';
 import { createSink } from './registry.js';
@@ -109,9 +110,12 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   known.sink = sink.uri;
 
   const existing = options.recreate ? undefined : await sink.inspect({ signal: context.stop });
-  const embedding = resolveEmbedding(await resolveModel(options, existing), options);
+  const embedding = resolveEmbedding(
+    await resolveModel(options, { log, index: existing, signal: context.stop }),
+    options,
+  );
   announceModel(embedding.model, log);
-  const pool = startPool(embedding, options.workers, options.batchTokens);
+  const pool = await startPool(embedding, { ...options, log });
   closers.push(() => pool.close());
   const copied = await copiedInput(sourceUri, readTextFile);
   const source = await openSource(sourceUri, {
@@ -131,6 +135,8 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   const state = await openState(stateUri);
   const listing = await begun(source.list({ signal: context.stop }));
   await warmUp(pool);
+  await checkOwnReference(pool, embedding.model);
+  resetTokens(pool);
   const lease = await takeLease(sink, shardRun, rank);
   if (options.state === undefined && rank.count > 1 && sink.leaseUri === undefined) {
     log.warn(
@@ -189,7 +195,7 @@ async function runShard(shardRun: ShardRun): Promise<void> {
 function announceModel(model: Model, log: Logger): void {
   const length = Number.isFinite(model.maxTokens) ? `up to ${model.maxTokens} tokens` : 'texts of any length';
   log.info(
-    `model ${model.id}: ${model.precision} from ${model.origins['weights'] ?? model.encoder.file}; ` +
+    `model ${model.id}: ${model.precision} from ${model.origins['graph'] ?? model.encoder.file}; ` +
       `${model.dimensions} dimensions, ${length}`,
   );
   for (const notice of model.notices) log.warn(notice);

@@ -1,7 +1,8 @@
 import type { Hit, IndexInfo, Logger } from '../core/interfaces.js';
 import { options as declared, type Options } from '../core/options.js';
 import { assertSameSpace, newIndexInfo } from '../core/recipe.js';
-import { bundledModels } from '../embed/model-folder.js';
+import { bundledModels } from '../embed/store/bundled.js';
+import { formatHubRef } from '../embed/store/model-ref.js';
 import { recipeSpace } from '../embed/model/recipe-space.js';
 import { ask, requireIndex } from '../search/query.js';
 import { modelOfIndex, resolveEmbedding } from './embedding.js';
@@ -28,12 +29,12 @@ export async function searchIndex(question: string, options: Options, log: Logge
   });
   try {
     const index = await requireIndex(sink);
-    const model = await modelOfIndex(index, modelOf(index, options));
+    const model = await modelOfIndex(index, modelOf(index, options), log);
     const embedding = resolveEmbedding(model, options);
     // Only the space must agree: how the documents were cut does not concern a question.
     const recipe = { space: recipeSpace(model), text: index.recipe.text };
     assertSameSpace(index, newIndexInfo(recipe, model.dimensions), sink.uri);
-    const pool = startPool(embedding, 1, options.batchTokens);
+    const pool = await startPool(embedding, { ...options, workers: 1, log });
     try {
       const hits = await ask(sink, question, options.k, {
         index,
@@ -53,6 +54,9 @@ export async function searchIndex(question: string, options: Options, log: Logge
 
 /** The model that the index was built with, unless one is named: a folder cannot be found by its name alone. */
 function modelOf(index: IndexInfo, options: Options): string {
-  const built = bundledModels.find((name) => name === index.recipe.space['model']);
-  return options.model === declared.model.default ? (built ?? options.model) : options.model;
+  if (options.model !== declared.model.default) return options.model;
+  const { model, revision } = index.recipe.space;
+  if (typeof model !== 'string') return options.model;
+  if (typeof revision === 'string') return formatHubRef({ id: model, revision });
+  return bundledModels.find((name) => name === model) ?? options.model;
 }

@@ -27,7 +27,11 @@ Atomics.add(control.loaded, 0, 1);
 let engine: ReturnType<typeof startEngine> | undefined;
 
 async function startEngine() {
-  const embedder = await createTextEmbedder(settings.model, settings.batchTokens, control);
+  const embedder = await createTextEmbedder(settings.model, {
+    batchTokens: settings.batchTokens,
+    tokenizer: settings.tokenizer,
+    control,
+  });
   await checkChunker(settings.chunker, embedder.tokenizer);
   return { embedder, chunker: createChunker(settings.chunker, embedder.tokenizer) };
 }

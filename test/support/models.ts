@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import { createTextEmbedder, type TextEmbedder } from '#embatch/embed/compute/text-embedder.js';
-import { findModelFolder } from '#embatch/embed/model-folder.js';
 import { loadModel } from '#embatch/embed/model/load-model.js';
+import { bundledFolder } from '#embatch/embed/store/bundled.js';
 import type { Model, ModelOptions } from '#embatch/embed/model/model.js';
 
-export async function loadBundledModel(): Promise<Model> {
-  return loadModel(await findModelFolder('all-MiniLM-L6-v2'), { precision: 'auto' });
+export function loadBundledModel(): Promise<Model> {
+  return loadFolder(bundledFolder('all-MiniLM-L6-v2'));
 }
 
 export function loadFolder(folder: string, options: Partial<ModelOptions> = {}): Promise<Model> {
@@ -17,5 +17,5 @@ export async function openFolder(
   options: Partial<ModelOptions> = {},
 ): Promise<{ model: Model; embedder: TextEmbedder }> {
   const model = await loadFolder(folder, options);
-  return { model, embedder: await createTextEmbedder(model, 512) };
+  return { model, embedder: await createTextEmbedder(model, { batchTokens: 512 }) };
 }

@@ -1,6 +1,7 @@
 import type { Tokenizer } from '../../core/interfaces.js';
 import type { Model } from '../model/model.js';
-import { loadTokenizer } from '../tokenizer/tokenizer.js';
+import type { TokenizerBackend } from '../tokenizer/backend.js';
+import { loadTokenizer, type LoadedTokenizer } from '../tokenizer/tokenizer.js';
 import type { WorkerControl } from '../pool.js';
 import { createEmbedder } from './embedder.js';
 import type { Side } from './encoder.js';
@@ -17,13 +18,19 @@ export interface TextEmbedder {
   embed(inputs: readonly Int32Array[], side: Side): Promise<Float32Array<ArrayBuffer>>;
 }
 
+export interface TextEmbedderOptions {
+  /** Padded tokens in one model call. */
+  readonly batchTokens: number;
+  readonly tokenizer?: TokenizerBackend | undefined;
+  readonly control?: WorkerControl | undefined;
+}
+
 /** Model calls block the thread, so this belongs into a worker. Error: MODEL. */
 export async function createTextEmbedder(
   model: Model,
-  batchTokens: number,
-  control?: WorkerControl,
+  { batchTokens, tokenizer: backend, control }: TextEmbedderOptions,
 ): Promise<TextEmbedder> {
-  const tokenizer = await loadTokenizer(model.tokenizer);
+  const tokenizer = await loadTokenizer(model.tokenizer, backend);
   const embedder = await createEmbedder(model, batchTokens, control);
   const promptTokens: Readonly<Record<Side, number>> = {
     document: await countPrompt(model.documentPrompt, tokenizer),
@@ -51,12 +58,12 @@ function promptOf(model: Model, side: Side): string {
  * Tokens that a prompt takes at the start of an input, as the reference counts them: those of the prompt alone, but
  * for a special token that closes it.
  */
-async function countPrompt(prompt: string, tokenizer: Tokenizer): Promise<number> {
+async function countPrompt(prompt: string, tokenizer: LoadedTokenizer): Promise<number> {
   if (prompt === '') return 0;
-  const [ids, empty] = await tokenizer.encode([prompt, '']);
-  if (ids === undefined) return 0;
-  const closing = empty?.at(-1);
-  return closing !== undefined && ids.at(-1) === closing ? ids.length - 1 : ids.length;
+  const [ids] = await tokenizer.encode([prompt]);
+  const last = ids?.at(-1);
+  if (ids === undefined || last === undefined) return 0;
+  return tokenizer.isSpecial(last) ? ids.length - 1 : ids.length;
 }
 
 function cutCharacters(text: string, { encoder }: Model): string {

@@ -1,5 +1,5 @@
 import { access, readdir } from 'node:fs/promises';
-import { dirname, join, posix, resolve } from 'node:path';
+import { dirname, join, posix, relative, resolve } from 'node:path';
 import { EmbatchError } from '../../core/errors.js';
 import { cpuFeatures } from '../cpu-features.js';
 import { chooseGraph } from '../graph-choice.js';
@@ -9,21 +9,21 @@ import { hashConfigs, hashWeights } from './hashes.js';
 import { readJson } from './json-file.js';
 import { findKnownModel, type KnownModel } from './known-models.js';
 import { resolveMaxTokens } from './max-tokens.js';
-import type { GraphEncoder, Model, ModelOptions, Resolved, Step, TableEncoder } from './model.js';
+import type {
+  GraphEncoder,
+  Model,
+  ModelLocation,
+  ModelOptions,
+  Resolved,
+  Step,
+  TableEncoder,
+} from './model.js';
 import { readModules, type Modules } from './modules.js';
 import { resolvePrompts } from './prompts.js';
 import { readTensorList, requireTensor } from './safetensors.js';
 import { claimedWidth } from './step-config.js';
 import { planTable } from './table-plan.js';
 import { resolveWidth } from './width.js';
-
-export interface ModelLocation {
-  /** Name in recipes. */
-  readonly id: string;
-  readonly revision: string | null;
-  /** Absolute. */
-  readonly folder: string;
-}
 
 /**
  * Reads a model's own files and resolves every rule that decides a vector; opens no session. Whatever is not
@@ -48,7 +48,9 @@ export async function loadModel(location: ModelLocation, options: ModelOptions):
   const cut = resolveWidth({ own, known, config, sentenceConfig }, options);
   const prompts = resolvePrompts(sentenceConfig, known, options);
   const tokenizer = join(home, 'tokenizer.json');
-  const [tokenizerHash, configs] = await Promise.all([
+  const weights = weightFiles(encoded, steps);
+  const [weightsHash, tokenizerHash, configs] = await Promise.all([
+    hashWeights(weights),
     hashWeights([tokenizer]),
     hashConfigs(folder, modules.path, modules.files),
   ]);
@@ -63,16 +65,29 @@ export async function loadModel(location: ModelLocation, options: ModelOptions):
     queryPrompt: prompts.query.value,
     precision: encoded.precision.value,
     batchInvariant: encoded.batchInvariant,
-    hashes: { weights: await hashWeights(weightFiles(encoded, steps)), tokenizer: tokenizerHash, configs },
+    hashes: { weights: weightsHash, tokenizer: tokenizerHash, configs },
     reference: await ifThere(join(folder, 'reference.jsonl')),
     origins: {
-      weights: encoded.precision.origin,
+      model: 'the reference to it',
+      revision: location.revision === null ? 'only models of the hub have one' : 'commit of the hub',
+      weights: `SHA-256 of ${weights.map((file) => relative(folder, file)).join(', ')}`,
+      tokenizer: `SHA-256 of ${relative(folder, tokenizer)}`,
+      configs: 'SHA-256 of the configuration files',
+      graph: encoded.precision.origin,
       precision: 'what the weights are stored as',
       maxTokens: encoded.maxTokens.origin,
+      output: 'the graph',
+      padding: 'tokenizer_config.json, and whether the graph pools',
+      tasks: 'the graph and config.json',
       steps: modules.origin,
+      pooling: modules.origin,
+      includePrompt: modules.origin,
+      dense: modules.origin,
+      normalize: modules.origin,
       dimensions: cut.dimensions.origin,
       documentPrompt: prompts.document.origin,
       queryPrompt: prompts.query.origin,
+      batchInvariant: 'operators of the graph',
     },
     notices: [...modules.notices, ...encoded.notices, ...prompts.notices],
   };

@@ -1,20 +1,24 @@
 import type { Precision } from '../graph-choice.js';
+import type { TokenizerSpec } from '../tokenizer/tokenizer.js';
 import type { PoolingMode } from '../compute/pooling.js';
 import type { Activation } from '../compute/activations.js';
 
-/** A model as its authors meant it: plain data, so that it can be printed, and sent to worker threads. */
-export interface Model {
+export interface ModelLocation {
   /** Name in recipes: equal for the same model on every machine. */
   readonly id: string;
-  /** Commit of the hub; null elsewhere. */
+  /** The commit of a model from the hub; else null. */
   readonly revision: string | null;
   /** Absolute. */
   readonly folder: string;
+}
+
+/** A model as its authors meant it: plain data, so that it can be printed, and sent to worker threads. */
+export interface Model extends ModelLocation {
   /** Turns tokens into token vectors, or into a vector at once. */
   readonly encoder: GraphEncoder | TableEncoder;
   /** What becomes of the encoder's output, in this order. */
   readonly steps: readonly Step[];
-  readonly tokenizer: TokenizerRules;
+  readonly tokenizer: TokenizerSpec;
   /** Longest input in tokens, special tokens included; Infinity where there is no limit. */
   readonly maxTokens: number;
   /** Width of a vector. */
@@ -119,15 +123,6 @@ export type Step =
   | { readonly kind: 'normalize' }
   /** Keeps the first so many elements. */
   | { readonly kind: 'cut'; readonly dimensions: number };
-
-export interface TokenizerRules {
-  /** The tokenizer.json. */
-  readonly file: string;
-  /** Lower-case the text first, unless the file does so itself. */
-  readonly lowercase: boolean;
-  readonly specialTokens: boolean;
-  readonly dropUnknown: boolean;
-}
 
 /** A value and, for people, where it comes from. */
 export interface Resolved<Value> {

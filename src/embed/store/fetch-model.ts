@@ -4,7 +4,8 @@ import { formatBytes } from '../../core/units.js';
 import type { GraphRequest } from '../graph-choice.js';
 import type { RemoteFile } from './choose-files.js';
 import type { Patience } from './patience.js';
-import type { ModelLocation, ModelPlace } from './place.js';
+import type { ModelLocation } from '../model/model.js';
+import type { ModelPlace } from './place.js';
 import { createByteProgress } from './byte-progress.js';
 import { walkModel } from './walk-model.js';
 

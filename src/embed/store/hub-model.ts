@@ -9,7 +9,8 @@ import { createHubPlace } from './hub-place.js';
 import { readHubSettings, type HubSettings } from './hub-settings.js';
 import { formatHubRef, type HubRef } from './model-ref.js';
 import { defaultPatience, type Patience } from './patience.js';
-import type { ModelLocation, ModelPlace } from './place.js';
+import type { ModelLocation } from '../model/model.js';
+import type { ModelPlace } from './place.js';
 import { folderFiles, missingInFolder } from './snapshot-files.js';
 
 export interface HubModelOptions extends Abortable {

@@ -1,3 +1,4 @@
+import { basename, posix, resolve } from 'node:path';
 import { EmbatchError } from '../../core/errors.js';
 import { parseS3Uri } from '../../core/s3.js';
 import { bundledModels, type BundledModel } from './bundled.js';
@@ -58,6 +59,21 @@ function parseHubRef(ref: string): HubRef {
   const problem = idProblem(id) ?? revisionProblem(revision);
   if (problem !== undefined) throw bad(ref, `${problem}. Write hf:org/name or hf:org/name@revision.`);
   return { kind: 'hub', id, revision };
+}
+
+/** The model's name in recipes: a folder's own name, so that it is the same wherever the folder lies. Error: USAGE. */
+export function modelId(ref: string): string {
+  const parsed = parseModelRef(ref);
+  switch (parsed.kind) {
+    case 'bundled':
+      return parsed.name;
+    case 'hub':
+      return parsed.id;
+    case 's3':
+      return posix.basename(parsed.prefix === '' ? parsed.bucket : parsed.prefix);
+    case 'folder':
+      return basename(resolve(parsed.path));
+  }
 }
 
 /** Why `id` names no model of the hub; undefined where it may. The rules are the hub's own. */

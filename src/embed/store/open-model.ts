@@ -8,11 +8,11 @@ import type { PulledModel } from './fetch-model.js';
 import { openHubModel, pullHubModel } from './hub-model.js';
 import { looksLikeHubId, parseModelRef } from './model-ref.js';
 import type { Patience } from './patience.js';
-import type { ModelLocation } from './place.js';
+import type { ModelLocation } from '../model/model.js';
 import { openS3Model, pullS3Model } from './s3-model.js';
 
 export type { PulledFile, PulledModel } from './fetch-model.js';
-export type { ModelLocation } from './place.js';
+export type { ModelLocation } from '../model/model.js';
 
 export interface OpenModelOptions extends Abortable {
   /** Decides which of several ONNX files is fetched. */

@@ -1,15 +1,7 @@
 import type { Abortable } from '../../core/interfaces.js';
+import type { ModelLocation } from '../model/model.js';
 import type { RemoteFile } from './choose-files.js';
 import type { FetchOptions } from './fetch-file.js';
-
-export interface ModelLocation {
-  /** Name in recipes: equal for the same model on every machine. */
-  readonly id: string;
-  /** The commit of a model from the hub; else null. */
-  readonly revision: string | null;
-  /** Absolute. */
-  readonly folder: string;
-}
 
 /** One version of a model where it is kept, and the local folder that its files arrive in. */
 export interface ModelPlace<File extends RemoteFile = RemoteFile> {

@@ -13,7 +13,8 @@ import { fetchFile } from './fetch-file.js';
 import { fetchModel, missingFiles, type PulledModel } from './fetch-model.js';
 import { formatS3Ref, type S3Ref } from './model-ref.js';
 import { defaultPatience, type Patience } from './patience.js';
-import type { ModelLocation, ModelPlace } from './place.js';
+import type { ModelLocation } from '../model/model.js';
+import type { ModelPlace } from './place.js';
 import { checkRemotePath } from './remote-path.js';
 import { fileSize, writeAtomically } from './store-files.js';
 

@@ -27,7 +27,7 @@ let embedder: TextEmbedder;
 
 before(async () => {
   model = await loadBundledModel();
-  embedder = await createTextEmbedder(model, 512);
+  embedder = await createTextEmbedder(model, { batchTokens: 512 });
 });
 
 test('the bundled model takes 256 tokens, whatever its tokenizer.json says', () => {
@@ -73,7 +73,7 @@ test('a text has the same vector, bit for bit, alone and in any batch', async ()
   const encoded = (await embedder.encode(texts, 'plain')).filter((ids) => ids.length <= 64);
   const together = await embedder.embed(encoded, 'plain');
   for (const batchTokens of [64, 4096]) {
-    const other = await createTextEmbedder(model, batchTokens);
+    const other = await createTextEmbedder(model, { batchTokens });
     const vectors = await other.embed(encoded.toReversed(), 'plain');
     encoded.forEach((_, index) => {
       const reversed = encoded.length - 1 - index;
