@@ -86,12 +86,13 @@ async function fill(partial: PartialFile, file: FileToFetch, options: FetchOptio
   let failures = 0;
   let failedAt = -1;
   while (position < file.size) {
-    const { start, body } = await file.open(position, { signal });
+    const { start, total, body } = await file.open(position, { signal });
     options.onBytes?.(start - position);
     position = start;
     let reason = 'it ended early';
     const pieces = body[Symbol.asyncIterator]();
     try {
+      if (total !== undefined && total !== file.size) throw otherSize(file, total);
       for (;;) {
         const next = await nextPiece(pieces);
         if ('failure' in next) {
@@ -100,7 +101,7 @@ async function fill(partial: PartialFile, file: FileToFetch, options: FetchOptio
         }
         if (next.done) break;
         const piece = next.piece;
-        if (position + piece.byteLength > file.size) throw tooLong(file);
+        if (position + piece.byteLength > file.size) throw otherSize(file, position + piece.byteLength);
         await writing(partial.path, () => partial.write(piece, position));
         position += piece.byteLength;
         fetched += piece.byteLength;
@@ -155,11 +156,11 @@ async function checkSpace(file: FileToFetch, partial: PartialFile): Promise<void
   );
 }
 
-function tooLong(file: FileToFetch): EmbatchError {
+function otherSize(file: FileToFetch, size: number): EmbatchError {
   return new EmbatchError(
     'MODEL',
-    `${file.label} is longer than the ${file.size} bytes that were announced: what answers is not the file. ` +
-      'A proxy or mirror on the way changes files.',
+    `${file.label} has ${file.size} bytes, and what arrives for it ${size}: it is something else. A proxy or mirror on ` +
+      'the way changes or mixes up files.',
   );
 }
 

@@ -12,6 +12,8 @@ import { delayMs, type Patience } from './patience.js';
 export interface OpenBytes {
   /** Position of the first byte that `body` gives: the one asked for, or 0 where the store cannot do that. */
   readonly start: number;
+  /** Bytes of the whole, where the store says so. */
+  readonly total: number | undefined;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
@@ -175,14 +177,15 @@ export function createHubClient(
       const headers = offset === 0 ? {} : { range: `bytes=${offset}-` };
       return await ask(resolveUrl(commit, path), what, { ...options, headers }, async (answer) => {
         if (answer.status === 206) {
-          const start = rangeStart(answer.headers.get('content-range'));
+          const { start, total } = contentRange(answer.headers);
           if (start !== offset) {
             await answer.discard();
             throw notHub(what, 'another range than it was asked for');
           }
-          return { start, body: answer.body() };
+          return { start, total, body: answer.body() };
         }
-        if (answer.status === 200) return { start: 0, body: answer.body() };
+        if (answer.status === 200)
+          return { start: 0, total: contentLength(answer.headers), body: answer.body() };
         await answer.discard();
         // The partial file is longer than the file, or the host knows no ranges: begin anew.
         if (answer.status === 416 && offset > 0) return await this.open(commit, path, 0, options);
@@ -206,7 +209,15 @@ function nextPage(link: string | null, current: string, endpoint: string): strin
   return url.origin === home.origin ? url.href : `${home.origin}${url.pathname}${url.search}`;
 }
 
-function rangeStart(header: string | null): number | undefined {
-  const start = /^bytes (\d+)-/.exec(header ?? '')?.[1];
-  return start === undefined ? undefined : Number(start);
+function contentRange(headers: Headers): { start: number | undefined; total: number | undefined } {
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
+  return {
+    start: start === undefined ? undefined : Number(start),
+    total: total === undefined || total === '*' ? undefined : Number(total),
+  };
+}
+
+function contentLength(headers: Headers): number | undefined {
+  const value = headers.get('content-length');
+  return value === null ? undefined : Number(value);
 }

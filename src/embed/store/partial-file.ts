@@ -96,12 +96,16 @@ async function leftBehind(target: string): Promise<string[]> {
     const path = join(folder, name);
     const facts = await stat(path).catch(() => undefined);
     if (facts === undefined) continue;
-    const owner = /^([0-9a-f]{8})-(\d+)-\d+$/.exec(name.slice(prefix.length, -'.incomplete'.length));
+    const middle = name.slice(prefix.length, -'incomplete'.length);
     // `<target>.incomplete`: released by us, or by an older version of the Python tools.
-    const isReleased = name === `${basename(target)}.incomplete`;
+    const isReleased = middle === '';
+    const owner = /^([0-9a-f]{8})-(\d+)-\d+\.$/.exec(middle);
     const isOrphan = owner?.[1] === host && !isRunning(Number(owner[2]));
-    if (isReleased || isOrphan || Date.now() - facts.mtimeMs > ABANDONED_MS)
+    // The newer Python tools name theirs by eight random digits.
+    const isKnown = owner !== null || /^[0-9a-f]{8}\.$/.test(middle);
+    if (isReleased || isOrphan || (isKnown && Date.now() - facts.mtimeMs > ABANDONED_MS)) {
       found.push({ path, size: facts.size });
+    }
   }
   return found.sort((a, b) => b.size - a.size).map(({ path }) => path);
 }

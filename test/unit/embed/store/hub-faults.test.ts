@@ -120,6 +120,12 @@ const failing: readonly {
     next: undefined,
   },
   {
+    name: 'a host that gives something else altogether',
+    fault: { kind: 'respond', status: 200, headers: { 'content-length': '0' } },
+    message: /onnx\/model\.onnx .* has 100370 bytes, and what arrives for it 0: it is something else/,
+    next: undefined,
+  },
+  {
     name: 'a download that never gets past a byte',
     fault: { kind: 'cut', bytes: 0 },
     message: /onnx\/model\.onnx .*broke off at byte 0 of \d+, again and again/,
