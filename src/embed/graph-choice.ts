@@ -88,6 +88,20 @@ const named: readonly NamedGraph[] = [
 const autoOrder: readonly Precision[] = ['fp32', 'int8', 'uint8', 'fp16', 'q4', 'q4f16', 'bnb4'];
 
 /**
+ * Folders that the graph of the text encoder may lie in, relative with `/`, the best first.
+ *
+ * @param encoderFolder of the encoder's other files; empty for the model's own
+ */
+export function graphPlaces(encoderFolder: string): string[] {
+  return [...new Set([posix.join(encoderFolder, 'onnx'), posix.join(encoderFolder), 'onnx', '.'])];
+}
+
+/** True for file names of graphs, but for those of the other half of a model for texts and images. */
+export function isTextGraph(name: string): boolean {
+  return name.endsWith('.onnx') && !/^(vision|image)_/.test(name);
+}
+
+/**
  * Chooses among the ONNX files of a model by their names. Earlier paths win over equal later ones.
  *
  * @param files relative paths with `/`

@@ -2,7 +2,7 @@ import { access, readdir } from 'node:fs/promises';
 import { dirname, join, posix, relative, resolve } from 'node:path';
 import { EmbatchError } from '../../core/errors.js';
 import { cpuFeatures } from '../cpu-features.js';
-import { chooseGraph } from '../graph-choice.js';
+import { chooseGraph, graphPlaces, isTextGraph } from '../graph-choice.js';
 import { readOnnxFile } from '../onnx-file.js';
 import { planGraph, quantisesBatch, storedPrecision } from './graph-plan.js';
 import { hashConfigs, hashWeights } from './hashes.js';
@@ -177,12 +177,11 @@ const batchNotice = (file: string): string =>
 
 /** Relative paths with `/` of all ONNX files that may be the text encoder, the best places first. */
 async function graphFiles(folder: string, modulePath: string): Promise<string[]> {
-  const places = [...new Set([posix.join(modulePath, 'onnx'), posix.join(modulePath), 'onnx', '.'])];
   const found: string[] = [];
-  for (const place of places) {
+  for (const place of graphPlaces(modulePath)) {
     const names = await readdir(join(folder, place)).catch((): string[] => []);
     for (const name of [...names].sort()) {
-      if (name.endsWith('.onnx') && !/^(vision|image)_/.test(name)) found.push(posix.join(place, name));
+      if (isTextGraph(name)) found.push(posix.join(place, name));
     }
   }
   return found;

@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
+import { compareUtf8 } from '../../core/bytes-order.js';
 import { EmbatchError } from '../../core/errors.js';
 import { cpuFeatures } from '../cpu-features.js';
-import { chooseGraph, type GraphRequest } from '../graph-choice.js';
+import { chooseGraph, graphPlaces, isTextGraph, type GraphRequest } from '../graph-choice.js';
 import type { ModelKind } from './model-kind.js';
 
 /** A file of a model, wherever it is kept. */
@@ -27,31 +28,23 @@ export function smallFiles<File extends RemoteFile>(files: readonly File[]): Fil
   return files.filter(({ path, size }) => !path.includes('/') && isSmall(path, size));
 }
 
-/** The files of module folders, and of the root or `onnx/` the one graph, or the table, that is needed. Error: MODEL. */
+/** The files of module folders, and the one graph or the table of the encoder. Error: MODEL. */
 export function largeFiles<File extends RemoteFile>(
   files: readonly File[],
-  kind: ModelKind,
+  { modules, encoderFolder, isStatic }: ModelKind,
   request: GraphRequest,
 ): LargeFiles<File> {
-  const ofModules = kind.modules
-    .filter(({ folder }) => folder !== '')
-    .flatMap(({ folder, type }) =>
-      files.filter(
-        ({ path, size }) =>
-          posix.dirname(path) === folder &&
-          // The weights of the network itself are in the graph.
-          (isSmall(path, size) || (posix.basename(path) === WEIGHTS && type !== 'Transformer')),
-      ),
-    );
-  const atRoot =
-    kind.modules.length === 0 ||
-    kind.modules.some(({ folder, type }) => folder === '' && type !== 'Transformer');
-  const table = atRoot ? files.filter(({ path }) => path === WEIGHTS) : [];
-  const graphs = graphPaths(files);
-  if (kind.isStatic || (graphs.length === 0 && !kind.isNetwork && table.length > 0)) {
-    return { files: unique([...ofModules, ...table]), graph: undefined };
+  const ofModules = files.filter(({ path, size }) => {
+    const module = modules.find(({ folder }) => folder !== '' && folder === posix.dirname(path));
+    if (module === undefined) return false;
+    // The weights of the network itself are in the graph.
+    return isSmall(path, size) || (posix.basename(path) === WEIGHTS && module.type !== 'Transformer');
+  });
+  if (isStatic) {
+    const table = posix.join(encoderFolder, WEIGHTS);
+    return { files: unique([...ofModules, ...files.filter(({ path }) => path === table)]), graph: undefined };
   }
-  const { file, reason } = chooseGraph(graphs, request, cpuFeatures());
+  const { file, reason } = chooseGraph(graphPaths(files, encoderFolder), request, cpuFeatures());
   return {
     files: unique([...ofModules, ...files.filter(({ path }) => path === file)]),
     graph: { path: file, reason },
@@ -75,10 +68,14 @@ export function externalFiles<File extends RemoteFile>(
   });
 }
 
-/** In order of preference where two have one name: `onnx/`, then the root. */
-function graphPaths(files: readonly RemoteFile[]): string[] {
-  const paths = files.map(({ path }) => path).filter((path) => path.endsWith('.onnx'));
-  return ['onnx', '.'].flatMap((folder) => paths.filter((path) => posix.dirname(path) === folder).sort());
+/** The graphs that may be the encoder, the best places first. */
+function graphPaths(files: readonly RemoteFile[], encoderFolder: string): string[] {
+  return graphPlaces(encoderFolder).flatMap((place) =>
+    files
+      .map(({ path }) => path)
+      .filter((path) => posix.dirname(path) === place && isTextGraph(posix.basename(path)))
+      .sort(compareUtf8),
+  );
 }
 
 function isSmall(path: string, size: number): boolean {

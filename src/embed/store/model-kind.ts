@@ -1,37 +1,39 @@
 import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 
-/** What the small files of a model say of which large ones it needs. */
+/** What the small files of a model say of which large ones it needs; as load-model.ts reads them. */
 export interface ModelKind {
-  /** Folders of the modules, relative, without slashes at the ends; empty for the model's own. */
-  readonly modules: readonly { readonly folder: string; readonly type: string }[];
-  /** Text in, table of vectors out: needs no graph. */
+  /** The modules of `modules.json`; none where there is no such file. */
+  readonly modules: readonly ModelModule[];
+  /** Folder of the encoder's files, relative; empty for the model's own. */
+  readonly encoderFolder: string;
+  /** Its encoder is a table of vectors, which needs no graph. */
   readonly isStatic: boolean;
-  /** Its files say that it is a network, which only a graph can run here. */
-  readonly isNetwork: boolean;
+}
+
+export interface ModelModule {
+  /** Relative, without slashes at its ends; empty for the model's own. */
+  readonly folder: string;
+  /** The last word of its Python class. */
+  readonly type: string;
 }
 
 /** Reads `modules.json` and `config.json`. What cannot be read counts as absent: whoever loads the model refuses it. */
 export async function readModelKind(folder: string): Promise<ModelKind> {
-  const [list, config] = await Promise.all([
-    readJson(join(folder, 'modules.json')),
-    readJson(join(folder, 'config.json')),
-  ]);
-  const modules = (Array.isArray(list) ? (list as unknown[]) : []).flatMap((entry) => {
-    const { path, type } = (entry ?? {}) as Record<string, unknown>;
+  const list = await readJson(join(folder, 'modules.json'));
+  const modules = (Array.isArray(list) ? (list as unknown[]) : []).flatMap((entry): ModelModule[] => {
+    const { path = '', type } = (entry ?? {}) as Record<string, unknown>;
     if (typeof path !== 'string' || typeof type !== 'string') return [];
     const normal = posix.normalize(path).replace(/\/+$/, '');
     return [{ folder: normal === '.' ? '' : normal, type: type.split('.').at(-1) ?? '' }];
   });
-  const modelType = (config as Record<string, unknown> | undefined)?.['model_type'];
-  const isModel2vec = modules.length === 0 && modelType === 'model2vec';
-  return {
-    modules,
-    isStatic: isModel2vec || modules.some(({ type }) => type === 'StaticEmbedding'),
-    isNetwork:
-      modules.some(({ type }) => type === 'Transformer') ||
-      (modules.length === 0 && typeof modelType === 'string' && !isModel2vec),
-  };
+  const [encoder] = modules;
+  if (encoder !== undefined) {
+    return { modules, encoderFolder: encoder.folder, isStatic: encoder.type === 'StaticEmbedding' };
+  }
+  const config = ((await readJson(join(folder, 'config.json'))) ?? {}) as Record<string, unknown>;
+  const isStatic = config['model_type'] === 'model2vec' || config['embedding_dtype'] !== undefined;
+  return { modules, encoderFolder: '', isStatic };
 }
 
 async function readJson(file: string): Promise<unknown> {

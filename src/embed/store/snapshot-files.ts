@@ -35,14 +35,14 @@ export async function missingInFolder(
 ): Promise<string[]> {
   const files = await folderFiles(folder);
   const paths = new Set(files.map(({ path }) => path));
-  const needed = ['tokenizer.json'];
-  const { modules, isStatic } = await readModelKind(folder);
+  const { modules, encoderFolder, isStatic } = await readModelKind(folder);
+  const needed = [posix.join(encoderFolder, 'tokenizer.json')];
   // These are written together with modules.json only: without it the pooling would be guessed.
   const signs = [...paths].filter((path) =>
     /^(config_sentence_transformers|sentence_\w+_config)\.json$|^\d+_\w+\//.test(path),
   );
   if (modules.length === 0 && signs.length > 0) needed.push('modules.json');
-  if (!isStatic) needed.push('config.json');
+  needed.push(posix.join(encoderFolder, isStatic ? 'model.safetensors' : 'config.json'));
   for (const module of modules) {
     if (module.folder !== '' && !withoutConfig.includes(module.type))
       needed.push(`${module.folder}/config.json`);
@@ -53,4 +53,4 @@ export async function missingInFolder(
 }
 
 /** Module types that may well have no configuration. */
-const withoutConfig: readonly string[] = ['Normalize', 'StaticEmbedding', 'Transformer'];
+const withoutConfig: readonly string[] = ['Dropout', 'Normalize', 'StaticEmbedding', 'Transformer'];

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { loadModel } from '#embatch/embed/model/load-model.js';
+import { recipeSpace } from '#embatch/embed/model/recipe-space.js';
+import { filesOf } from '../../../support/hub-server.js';
 import { testData } from '../../../support/paths.js';
+import { sharedFolder } from '../../../support/shared.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 import { createTestStore, ID, MAIN, tinyBert, type TestStore } from './support.js';
 
@@ -56,7 +61,7 @@ const kinds: readonly {
   {
     name: 'a model of model2vec without modules.json',
     files: async () => ({
-      'config.json': '{"model_type":"model2vec","architectures":["StaticModel"]}',
+      'config.json': '{"normalize":true,"embedding_dtype":"float16"}',
       'tokenizer.json': '{}',
       'model.safetensors': table,
     }),
@@ -85,6 +90,37 @@ const kinds: readonly {
       'modules.json',
       'tokenizer.json',
     ],
+  },
+  {
+    name: 'a network in a folder of its own',
+    files: async () => ({
+      'modules.json': modules(['0_Transformer', 'Transformer'], ['1_Pooling', 'Pooling']),
+      '0_Transformer/config.json': '{}',
+      '0_Transformer/tokenizer.json': '{}',
+      '0_Transformer/model.safetensors': table,
+      '0_Transformer/onnx/model.onnx': await graph(),
+      '0_Transformer/onnx/vision_model.onnx': await graph(),
+      '1_Pooling/config.json': '{}',
+      'model.safetensors': table,
+    }),
+    wanted: [
+      '0_Transformer/config.json',
+      '0_Transformer/onnx/model.onnx',
+      '0_Transformer/tokenizer.json',
+      '1_Pooling/config.json',
+      'modules.json',
+    ],
+  },
+  {
+    name: 'the half for texts of a model for texts and images',
+    files: async () => ({
+      'config.json': '{"model_type":"clip"}',
+      'tokenizer.json': '{}',
+      'model.safetensors': table,
+      'onnx/text_model.onnx': await graph(),
+      'onnx/vision_model.onnx': await graph(),
+    }),
+    wanted: ['config.json', 'onnx/text_model.onnx', 'tokenizer.json'],
   },
   {
     name: 'vocabularies, licence and reference come along, lists of weights and huge vocabularies do not',
@@ -128,7 +164,7 @@ test('a network without a graph is refused before its weights are fetched', asyn
   for (const files of [
     { 'modules.json': modules(['', 'Transformer']), 'model.safetensors': table },
     { 'config.json': '{"model_type":"bert"}', 'model.safetensors': table },
-    { 'config.json': '{}', 'pytorch_model.bin': table },
+    { 'config.json': '{}', 'model.safetensors': table },
   ] satisfies Files[]) {
     const store = await storeOf(t, files);
     await assert.rejects(store.pull(REF), {
@@ -230,3 +266,24 @@ test('a file that is no graph is refused by name', async (t) => {
     message: /^hf:acme.*model\.onnx is not an ONNX graph/,
   });
 });
+
+const shared = sharedFolder();
+const families = [testData('models'), ...(shared === undefined ? [] : [join(shared, 'models')])].flatMap(
+  (folder) => readdirSync(folder).map((name) => ({ name, folder: join(folder, name) })),
+);
+
+for (const { name, folder } of families.filter((family) =>
+  existsSync(join(family.folder, 'tokenizer.json')),
+)) {
+  test(`${name} loads from the cache as from its own folder: ${folder.includes('shared') ? 'shared' : 'ours'}`, async (t) => {
+    const store = await storeOf(t, await filesOf(folder));
+    const location = await store.pull(REF);
+    const options = { precision: 'auto' } as const;
+    const original = await loadModel({ id: ID, revision: MAIN, folder }, options);
+    const fetched = await loadModel(location, options);
+    assert.deepEqual(fetched.hashes, original.hashes);
+    assert.deepEqual(recipeSpace(fetched), recipeSpace(original));
+    assert.equal(recipeSpace(fetched)['revision'], MAIN);
+    assert.equal(fetched.reference === undefined, original.reference === undefined);
+  });
+}
