@@ -1,6 +1,7 @@
 import type { ChunkerOptions } from '../chunk/chunker.js';
 import type { FieldMapping, Part, RecordKey, Row } from '../core/interfaces.js';
 import type { Side } from '../embed/compute/encoder.js';
+import type { Table } from '../embed/compute/table-encoder.js';
 import type { Model } from '../embed/model/model.js';
 import type { TokenizerBackend } from '../embed/tokenizer/backend.js';
 
@@ -9,6 +10,8 @@ export interface WorkerSettings {
   readonly model: Model;
   readonly batchTokens: number;
   readonly tokenizer: TokenizerBackend;
+  /** Shared by all workers, if the model has one. */
+  readonly table: Table | undefined;
   readonly chunker: ChunkerOptions;
   readonly fields: FieldMapping;
   readonly fingerprint: string;

@@ -3,6 +3,7 @@ import type { Logger } from '../core/interfaces.js';
 import { fingerprint } from '../core/recipe.js';
 import { grantedCpus } from '../embed/cpus.js';
 import type { Side } from '../embed/compute/encoder.js';
+import { loadTable } from '../embed/compute/table-encoder.js';
 import { createPool, type WorkerPool } from '../embed/pool.js';
 import { resolveTokenizerBackend, type TokenizerBackend } from '../embed/tokenizer/backend.js';
 import type { Task, TaskResult, WorkerSettings } from './bundle.js';
@@ -24,8 +25,10 @@ export interface PoolChoices {
 export async function startPool(embedding: Embedding, choices: PoolChoices): Promise<EmbeddingPool> {
   const { backend, reason } = await resolveTokenizerBackend(choices.tokenizer);
   if (reason !== undefined) choices.log.warn(reason);
+  const { encoder } = embedding.model;
   const settings: WorkerSettings = {
     model: embedding.model,
+    table: encoder.kind === 'table' ? await loadTable(encoder) : undefined,
     batchTokens: choices.batchTokens,
     tokenizer: backend,
     chunker: embedding.chunker,

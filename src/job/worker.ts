@@ -30,6 +30,7 @@ async function startEngine() {
   const embedder = await createTextEmbedder(settings.model, {
     batchTokens: settings.batchTokens,
     tokenizer: settings.tokenizer,
+    table: settings.table,
     control,
   });
   await checkChunker(settings.chunker, embedder.tokenizer);

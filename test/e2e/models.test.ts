@@ -207,6 +207,23 @@ test('a search embeds a question as the index was built: its width, prompts and 
   assert.match(other.stderr, /dimensions/);
 });
 
+test('without --precision a run goes on with the graph that the index was built with', async (t) => {
+  const folder = await tempFolder(t);
+  const model = join(folder, 'model');
+  await cp(tiny('tiny-bert'), model, { recursive: true });
+  await rename(join(model, 'onnx/model.onnx'), join(model, 'onnx/model_O2.onnx'));
+  await writeFiles(folder, { 'docs/a.txt': 'one text about water' });
+  const run = ['run', 'docs', '--model', model, '--log-format', 'text'];
+  const first = await runCli(run, { cwd: folder });
+  assert.equal(first.code, 0, first.stderr);
+  await cp(join(model, 'onnx/model_O2.onnx'), join(model, 'onnx/model.onnx'));
+  const again = await runCli(run, { cwd: folder });
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stderr, /model_O2\.onnx \(the index was built with it\)/);
+  const asked = await runCli([...run, '--precision', 'fp32'], { cwd: folder });
+  assert.equal(asked.code, 2, 'asked for by name it is another graph, thus another space');
+});
+
 test('a text without a token that a static model knows is a dead letter, and the others are written', async (t) => {
   const folder = await tempFolder(t);
   await writeFiles(folder, { 'docs/a.txt': 'some words', 'docs/b.txt': '今天' });

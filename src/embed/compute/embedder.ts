@@ -4,7 +4,7 @@ import { planBatches } from './batches.js';
 import type { BatchEncoder, Side } from './encoder.js';
 import { createGraphEncoder } from './graph-encoder.js';
 import { createVectorSteps } from './steps.js';
-import { createTableEncoder } from './table-encoder.js';
+import { createTableEncoder, loadTable, type Table } from './table-encoder.js';
 
 export interface EmbedOptions {
   readonly side: Side;
@@ -24,13 +24,20 @@ export interface Embedder {
   embed(inputs: readonly Int32Array[], options: EmbedOptions): Promise<Float32Array<ArrayBuffer>>;
 }
 
+export interface EmbedderOptions {
+  /** Padded tokens in one model call. */
+  readonly batchTokens: number;
+  readonly control?: WorkerControl | undefined;
+  /** Of a static model, where another thread has loaded it; else it is loaded here. */
+  readonly table?: Table | undefined;
+}
+
 /** Opens the model in this thread. Model calls block the thread, so this belongs into a worker. Error: MODEL. */
 export async function createEmbedder(
   model: Model,
-  batchTokens: number,
-  control?: WorkerControl,
+  { batchTokens, control, table }: EmbedderOptions,
 ): Promise<Embedder> {
-  const encoder = await openEncoder(model);
+  const encoder = await openEncoder(model, table);
   const finish = await createVectorSteps(model.steps);
 
   return {
@@ -58,9 +65,9 @@ export async function createEmbedder(
   };
 }
 
-function openEncoder({ encoder, steps }: Model): Promise<BatchEncoder> {
-  if (encoder.kind === 'table') return createTableEncoder(encoder);
-  return createGraphEncoder(
+async function openEncoder({ encoder, steps }: Model, table: Table | undefined): Promise<BatchEncoder> {
+  if (encoder.kind === 'table') return createTableEncoder(encoder, table ?? (await loadTable(encoder)));
+  return await createGraphEncoder(
     encoder,
     steps.find((step) => step.kind === 'pooling'),
   );

@@ -2,8 +2,7 @@ import type { Tokenizer } from '../../core/interfaces.js';
 import type { Model } from '../model/model.js';
 import type { TokenizerBackend } from '../tokenizer/backend.js';
 import { loadTokenizer, type LoadedTokenizer } from '../tokenizer/tokenizer.js';
-import type { WorkerControl } from '../pool.js';
-import { createEmbedder } from './embedder.js';
+import { createEmbedder, type EmbedderOptions } from './embedder.js';
 import type { Side } from './encoder.js';
 
 /** A model opened in this thread, with its tokenizer. */
@@ -18,20 +17,17 @@ export interface TextEmbedder {
   embed(inputs: readonly Int32Array[], side: Side): Promise<Float32Array<ArrayBuffer>>;
 }
 
-export interface TextEmbedderOptions {
-  /** Padded tokens in one model call. */
-  readonly batchTokens: number;
+export interface TextEmbedderOptions extends EmbedderOptions {
   readonly tokenizer?: TokenizerBackend | undefined;
-  readonly control?: WorkerControl | undefined;
 }
 
 /** Model calls block the thread, so this belongs into a worker. Error: MODEL. */
 export async function createTextEmbedder(
   model: Model,
-  { batchTokens, tokenizer: backend, control }: TextEmbedderOptions,
+  { tokenizer: backend, ...options }: TextEmbedderOptions,
 ): Promise<TextEmbedder> {
   const tokenizer = await loadTokenizer(model.tokenizer, backend);
-  const embedder = await createEmbedder(model, batchTokens, control);
+  const embedder = await createEmbedder(model, options);
   const promptTokens: Readonly<Record<Side, number>> = {
     document: await countPrompt(model.documentPrompt, tokenizer),
     query: await countPrompt(model.queryPrompt, tokenizer),

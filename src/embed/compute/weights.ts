@@ -2,7 +2,7 @@ import { EmbatchError } from '../../core/errors.js';
 import { readTensorBytes, type StoredTensor } from '../model/safetensors.js';
 import { fromFloat16 } from './numbers.js';
 
-/** Reads a tensor of any storage type as float32. Error: MODEL. */
+/** Reads a tensor of any storage type as float32, into memory that threads can share. Error: MODEL. */
 export async function readFloats(file: string, tensor: StoredTensor): Promise<Float32Array> {
   const bytes = await readTensorBytes(file, tensor);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -11,7 +11,7 @@ export async function readFloats(file: string, tensor: StoredTensor): Promise<Fl
     throw new EmbatchError('MODEL', `${file} stores weights as ${tensor.type}, which is no type of weights.`);
   }
   const count = tensor.shape.reduce((product, width) => product * width, 1);
-  const values = new Float32Array(count);
+  const values = new Float32Array(new SharedArrayBuffer(count * Float32Array.BYTES_PER_ELEMENT));
   for (let index = 0; index < count; index++) values[index] = read(index);
   return values;
 }
@@ -36,7 +36,7 @@ export async function readIntegers(file: string, tensor: StoredTensor): Promise<
   const bytes = await readTensorBytes(file, tensor);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [count = 0] = tensor.shape;
-  const values = new Int32Array(count);
+  const values = new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
   for (let index = 0; index < count; index++) {
     if (tensor.type === 'I64') values[index] = Number(view.getBigInt64(index * 8, true));
     else if (tensor.type === 'I32') values[index] = view.getInt32(index * 4, true);
