@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { EmbatchError, describeError } from '../core/errors.js';
+import { EmbatchError, describeError, systemErrorCode } from '../core/errors.js';
+import { refuseStandIn, STAND_IN_BYTES } from './stand-in.js';
 
 /** What a graph file says of itself, read without loading its weights. */
 export interface OnnxFile {
@@ -9,6 +10,8 @@ export interface OnnxFile {
   readonly operators: ReadonlySet<string>;
   /** Files that hold weights, relative to the graph's folder, with `/`. */
   readonly externalFiles: readonly string[];
+  /** The bytes that each of those must have at least, where the graph says so. */
+  readonly externalBytes: ReadonlyMap<string, number>;
   /** Weights by how they are stored: numbers of each ONNX data type. */
   readonly elements: ReadonlyMap<number, number>;
 }
@@ -50,19 +53,23 @@ export function readOnnxFile(file: string): OnnxFile {
       outputs: [],
       operators: new Set(),
       externalFiles: new Set(),
+      externalBytes: new Map(),
       elements: new Map(),
       graphs: 0,
     };
     const size = fstatSync(descriptor).size;
+    const start = Buffer.alloc(STAND_IN_BYTES);
+    refuseStandIn(file, start.toString('latin1', 0, readSync(descriptor, start, 0, STAND_IN_BYTES, 0)));
     const wire = createWire(descriptor);
     readModel(wire, { start: 0, end: size }, found);
     if (found.graphs === 0) throw new WireError('it holds no graph');
     return { ...found, externalFiles: [...found.externalFiles].sort() };
   } catch (error) {
-    if (!(error instanceof WireError)) throw error;
+    // A folder of that name can be opened, too, and only fails to be read.
+    if (!(error instanceof WireError) && systemErrorCode(error) === undefined) throw error;
     throw new EmbatchError(
       'MODEL',
-      `${file} is not an ONNX graph, or only a part of one: ${error.message}. Fetch or export it again.`,
+      `${file} is not an ONNX graph, or only a part of one: ${describeError(error)}. Fetch or export it again.`,
       { cause: error },
     );
   } finally {
@@ -75,6 +82,7 @@ interface Found {
   readonly outputs: GraphValue[];
   readonly operators: Set<string>;
   readonly externalFiles: Set<string>;
+  readonly externalBytes: Map<string, number>;
   readonly elements: Map<number, number>;
   graphs: number;
 }
@@ -102,49 +110,59 @@ function readModel(wire: Wire, range: Range, found: Found): void {
   for (const field of wire.fields(range)) {
     if (field.number === 7) {
       found.graphs++;
-      readGraph(wire, field, found, true);
+      readGraph(wire, field, found, 0);
     } else if (field.number === 25) {
-      for (const node of wire.fields(field)) if (node.number === 7) readNode(wire, node, found);
+      for (const node of wire.fields(field)) if (node.number === 7) readNode(wire, node, found, 0);
     }
   }
 }
 
-function readGraph(wire: Wire, range: Range, found: Found, outermost: boolean): void {
+/** Graphs within graphs; the branches of real ones are nested a few deep. */
+const MAX_DEPTH = 64;
+
+function readGraph(wire: Wire, range: Range, found: Found, depth: number): void {
+  if (depth > MAX_DEPTH) throw new WireError(`its graphs are nested more than ${MAX_DEPTH} deep`);
   for (const field of wire.fields(range)) {
-    if (field.number === 1) readNode(wire, field, found);
+    if (field.number === 1) readNode(wire, field, found, depth);
     else if (field.number === 5) readTensor(wire, field, found);
-    else if (outermost && field.number === 11) found.inputs.push(readValue(wire, field));
-    else if (outermost && field.number === 12) found.outputs.push(readValue(wire, field));
+    else if (depth === 0 && field.number === 11) found.inputs.push(readValue(wire, field));
+    else if (depth === 0 && field.number === 12) found.outputs.push(readValue(wire, field));
   }
 }
 
-function readNode(wire: Wire, range: Range, found: Found): void {
+function readNode(wire: Wire, range: Range, found: Found, depth: number): void {
   for (const field of wire.fields(range)) {
     if (field.number === 4) found.operators.add(wire.text(field));
-    else if (field.number === 5) readAttribute(wire, field, found);
+    else if (field.number === 5) readAttribute(wire, field, found, depth);
   }
 }
 
-function readAttribute(wire: Wire, range: Range, found: Found): void {
+function readAttribute(wire: Wire, range: Range, found: Found, depth: number): void {
   for (const field of wire.fields(range)) {
     if (field.number === 5 || field.number === 10) readTensor(wire, field, found);
-    else if (field.number === 6 || field.number === 11) readGraph(wire, field, found, false);
+    else if (field.number === 6 || field.number === 11) readGraph(wire, field, found, depth + 1);
   }
 }
 
 function readTensor(wire: Wire, range: Range, found: Found): void {
   let elements = 1;
   let type = 0;
+  const external = new Map<string, string>();
   for (const field of wire.fields(range)) {
     if (field.number === 1) for (const size of sizes(wire, field)) elements *= size;
     else if (field.number === 2) type = field.value;
     else if (field.number === 13) {
       const entry = new Map<number, string>();
       for (const part of wire.fields(field)) entry.set(part.number, wire.text(part));
-      if (entry.get(1) === 'location') found.externalFiles.add(entry.get(2) ?? '');
+      external.set(entry.get(1) ?? '', entry.get(2) ?? '');
     }
   }
   found.elements.set(type, (found.elements.get(type) ?? 0) + elements);
+  const location = external.get('location');
+  if (location === undefined) return;
+  found.externalFiles.add(location);
+  const end = Number(external.get('offset') ?? 0) + Number(external.get('length') ?? 0);
+  if (end > 0) found.externalBytes.set(location, Math.max(end, found.externalBytes.get(location) ?? 0));
 }
 
 /** Repeated numbers come one by one or packed into one field. */

@@ -14,6 +14,11 @@ export interface EmbedOptions {
 
 export interface Embedder {
   /**
+   * Runs the model once on that token id, in rows of unlike lengths, so that a model that cannot work says so before
+   * any text is read. Error: MODEL, for one where the model's table ends before that id.
+   */
+  tryId(id: number): Promise<void>;
+  /**
    * Embeds token ids (special tokens included, at most `maxTokens` each) in batches of its own choice. An input
    * without tokens gets a vector of zeros.
    *
@@ -41,6 +46,10 @@ export async function createEmbedder(
   const finish = await createVectorSteps(model.steps);
 
   return {
+    async tryId(id) {
+      const rows = [Int32Array.of(id), Int32Array.of(id, id)];
+      for (const vector of await encoder.encode(rows, 'plain', 0)) finish(vector);
+    },
     async embed(inputs, { side, promptTokens }) {
       const vectors = new Float32Array(inputs.length * model.dimensions);
       const filled = [...inputs.keys()].filter((index) => inputs[index]?.length !== 0);

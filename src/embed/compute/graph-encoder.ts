@@ -120,14 +120,15 @@ async function run(
   batch: Layout,
   side: Side,
 ): Promise<Float32Array> {
-  const feeds = Object.fromEntries(graph.inputs.map((input) => [input.name, feed(input, batch, side)]));
   let output: Tensor | undefined;
   try {
+    const feeds = Object.fromEntries(graph.inputs.map((input) => [input.name, feed(input, batch, side)]));
     output = (await session.run(feeds, [graph.output]))[graph.output];
   } catch (error) {
     throw new EmbatchError(
       'MODEL',
-      `${graph.file} failed on a batch of ${batch.rows} × ${batch.length} tokens: ${describeError(error)}`,
+      `${graph.file} failed on a batch of ${batch.rows} × ${batch.length} tokens: ${describeError(error)}` +
+        explainFailure(describeError(error), batch),
       { cause: error },
     );
   }
@@ -141,4 +142,18 @@ async function run(
     `${graph.file} gave ${graph.output} of ${output?.type ?? 'no'} [${output?.dims.join(', ') ?? ''}] where the model's ` +
       `configuration promises [${expected.join(', ')}]: graph and configuration belong to different models.`,
   );
+}
+
+/** So many tokens fit into any model. */
+const FEW_TOKENS = 8;
+
+/** What a failure most likely means: the words of ONNX Runtime name no cause. */
+function explainFailure(words: string, { ids, length }: Layout): string {
+  const index = /out of data bounds, idx=(-?\d+)/.exec(words)?.[1];
+  const largest = ids.reduce((a, b) => Math.max(a, b), 0);
+  if (index !== undefined && Number(index) === largest) {
+    return `. The tokenizer has a token ${largest} and the graph does not: tokenizer and model do not belong together.`;
+  }
+  if (length <= FEW_TOKENS) return '';
+  return `. Where shorter texts pass, the graph has fewer than ${length} positions: give --max-tokens.`;
 }

@@ -28,6 +28,8 @@ export async function createTextEmbedder(
 ): Promise<TextEmbedder> {
   const tokenizer = await loadTokenizer(model.tokenizer, backend);
   const embedder = await createEmbedder(model, options);
+  // Added tokens are not tried: some models, such as EmbeddingGemma, have more of them than vectors.
+  await embedder.tryId(tokenizer.largestId);
   const promptTokens: Readonly<Record<Side, number>> = {
     document: await countPrompt(model.documentPrompt, tokenizer),
     query: await countPrompt(model.queryPrompt, tokenizer),

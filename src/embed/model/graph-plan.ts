@@ -68,7 +68,7 @@ export function planGraph(facts: GraphFacts): GraphPlan {
       pooled: isPooled,
       width,
       paddingSide: paddingSide(isPooled, facts.tokenizerConfig),
-      paddingId: typeof config['pad_token_id'] === 'number' ? config['pad_token_id'] : 0,
+      paddingId: paddingId(config),
     },
     steps: rest,
   };
@@ -93,6 +93,9 @@ const find = (onnx: OnnxFile, wanted: readonly string[]): GraphValue | undefined
     .map((name) => onnx.outputs.find((value) => value.name === name))
     .find((value) => value !== undefined);
 
+/** The largest width that is taken for real, far above those of any model. */
+const MAX_WIDTH = 2 ** 20;
+
 /** Width of the output as the graph says it, or else as config.json does; they must not contradict each other. */
 function outputWidth(output: GraphValue, pooled: boolean, { file, config, steps }: GraphFacts): number {
   const inGraph = output.shape.at(-1);
@@ -115,6 +118,9 @@ function outputWidth(output: GraphValue, pooled: boolean, { file, config, steps 
     );
   }
   const width = typeof inGraph === 'number' ? inGraph : (said ?? hidden);
+  if (width !== undefined && width > MAX_WIDTH) {
+    throw new EmbatchError('MODEL', `${file} is said to give vectors of width ${width}; no model does.`);
+  }
   if (width !== undefined) return width;
   throw new EmbatchError(
     'MODEL',
@@ -134,6 +140,11 @@ function lastWidth(steps: readonly Step[]): number | undefined {
  */
 function paddingSide(pooled: boolean, tokenizerConfig: Config): 'left' | 'right' {
   return pooled && tokenizerConfig['padding_side'] === 'left' ? 'left' : 'right';
+}
+
+/** Any id of the table will do, since padding is masked. */
+function paddingId(config: Config): number {
+  return positiveInteger(config['pad_token_id']) ?? 0;
 }
 
 const idInputs = {
@@ -181,7 +192,7 @@ function planPast(value: GraphValue, facts: GraphFacts): GraphInput {
     typeof sizeInGraph === 'number'
       ? sizeInGraph
       : (first(['head_dim']) ??
-        (hidden === undefined || allHeads === undefined ? undefined : hidden / allHeads));
+        (hidden === undefined || allHeads === undefined ? undefined : positiveInteger(hidden / allHeads)));
   if (heads === undefined || headSize === undefined) {
     throw new EmbatchError(
       'MODEL',

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
-import { EmbatchError, describeError } from '../../core/errors.js';
+import { EmbatchError, describeError, isEmbatchError, systemErrorCode } from '../../core/errors.js';
+import { refuseStandInFile } from '../stand-in.js';
 
 /**
  * SHA-256 in hex: of the file where there is one, so that it can be compared with what others publish; else of the
@@ -20,9 +21,11 @@ export async function hashWeights(files: readonly string[]): Promise<string> {
 async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha256');
   try {
+    await refuseStandInFile(file);
     for await (const bytes of createReadStream(file, { highWaterMark: 2 ** 20 }))
       hash.update(bytes as Buffer);
   } catch (error) {
+    if (isEmbatchError(error)) throw error;
     throw new EmbatchError(
       'MODEL',
       `${file} cannot be read (${describeError(error)}): the model needs it. Fetch or export the model again.`,
@@ -50,9 +53,18 @@ export async function hashConfigs(
   const hash = createHash('sha256');
   const names = [...rootFiles, ...encoderFiles.map((name) => posix.join(modulePath, name)), ...moduleFiles];
   for (const name of names) {
-    const content = await readFile(join(folder, name)).catch(() => undefined);
+    const content = await readIfThere(join(folder, name));
     // Named and measured, so that no two sets of files have one hash; an absent file counts as absent.
     if (content !== undefined) hash.update(`${name}\0${content.length}\0`).update(content);
   }
   return hash.digest('hex');
+}
+
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined;
+    throw new EmbatchError('MODEL', `${file} cannot be read: ${describeError(error)}`, { cause: error });
+  }
 }

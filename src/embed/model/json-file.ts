@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbatchError, describeError } from '../../core/errors.js';
+import { refuseStandIn } from '../stand-in.js';
 
 /** Reads a model's JSON object; `{}` where it is optional and absent. Error: MODEL. */
 export async function readJson(
@@ -32,6 +33,13 @@ export async function readJsonIfAny(folder: string, name: string): Promise<unkno
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new EmbatchError('MODEL', `${file} is not JSON: ${describeError(error)}`, { cause: error });
+    refuseStandIn(file, text);
+    throw new EmbatchError(
+      'MODEL',
+      `${file} is not JSON (${describeError(error)}): fetch it again, or correct it.`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -1,9 +1,10 @@
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import { dirname, join, posix, relative, resolve } from 'node:path';
 import { EmbatchError } from '../../core/errors.js';
 import { cpuFeatures } from '../cpu-features.js';
 import { chooseGraph, graphPlaces, isTextGraph } from '../graph-choice.js';
-import { readOnnxFile } from '../onnx-file.js';
+import { readOnnxFile, type OnnxFile } from '../onnx-file.js';
+import { refuseStandInFile } from '../stand-in.js';
 import { planGraph, quantisesBatch, storedPrecision } from './graph-plan.js';
 import { hashConfigs, hashWeights } from './hashes.js';
 import { readJson } from './json-file.js';
@@ -33,7 +34,7 @@ import { resolveWidth } from './width.js';
 export async function loadModel(location: ModelLocation, options: ModelOptions): Promise<Model> {
   const { folder } = location;
   const rootConfig = await readJson(folder, 'config.json', { optional: true });
-  const known = findKnownModel([location.id, rootConfig['_name_or_path'] as string | undefined]);
+  const known = findKnownModel([location.id, baseName(rootConfig)]);
   const modules = await readModules(folder, known);
   const home = join(folder, modules.path);
   const [config, tokenizerConfig, sentenceConfig] = await Promise.all([
@@ -92,6 +93,9 @@ export async function loadModel(location: ModelLocation, options: ModelOptions):
     notices: [...modules.notices, ...encoded.notices, ...prompts.notices],
   };
 }
+
+const baseName = ({ _name_or_path: name }: Record<string, unknown>): string | undefined =>
+  typeof name === 'string' ? name : undefined;
 
 /** What is known before the encoder is looked at. */
 interface Read {
@@ -162,7 +166,7 @@ async function loadGraph(read: Read): Promise<Encoded> {
   return {
     encoder,
     steps,
-    files: [file, ...onnx.externalFiles.map((name) => externalFile(file, name))],
+    files: [file, ...(await externalFiles(file, onnx))],
     tokenizer: { lowercase: own.config['do_lower_case'] === true, specialTokens: true, dropUnknown: false },
     maxTokens: resolveMaxTokens({ folder, own, tokenizerConfig, config, given: options.maxTokens }),
     precision: { value: precision, origin: `${choice.file} (${choice.reason})` },
@@ -185,6 +189,22 @@ async function graphFiles(folder: string, modulePath: string): Promise<string[]>
     }
   }
   return found;
+}
+
+/** Files with weights beside the graph; each must be as long as the graph says. Error: MODEL. */
+async function externalFiles(graph: string, onnx: OnnxFile): Promise<string[]> {
+  const files = onnx.externalFiles.map((name) => ({ name, file: externalFile(graph, name) }));
+  for (const { name, file } of files) {
+    const wanted = onnx.externalBytes.get(name) ?? 0;
+    const size = (await stat(file).catch(() => undefined))?.size;
+    if (size === undefined || size >= wanted) continue;
+    await refuseStandInFile(file);
+    throw new EmbatchError(
+      'MODEL',
+      `${file} has ${size} bytes, the graph ${graph} needs ${wanted} of it: fetch it again.`,
+    );
+  }
+  return files.map(({ file }) => file);
 }
 
 function externalFile(graph: string, name: string): string {

@@ -156,10 +156,8 @@ async function assumedModules(folder: string, known: KnownModel | undefined): Pr
       notices: [],
     };
   }
-  const [architecture = ''] = Array.isArray(config['architectures'])
-    ? (config['architectures'] as string[])
-    : [];
-  const isCausal = architecture.endsWith('ForCausalLM') && config['is_causal'] !== false;
+  const [architecture] = Array.isArray(config['architectures']) ? (config['architectures'] as unknown[]) : [];
+  const isCausal = String(architecture).endsWith('ForCausalLM') && config['is_causal'] !== false;
   const mode = isCausal ? 'lasttoken' : 'mean';
   return {
     ...base,

@@ -54,7 +54,7 @@ export function resolvePrompts(
 
 function savedPrompts(config: Readonly<Record<string, unknown>>): Map<string, string> {
   const prompts = config['prompts'] ?? {};
-  if (typeof prompts !== 'object') throw noText('prompts', prompts);
+  if (typeof prompts !== 'object' || Array.isArray(prompts)) throw noText('prompts', prompts);
   const saved = new Map<string, string>();
   for (const [name, prompt] of Object.entries(prompts) as [string, unknown][]) {
     if (typeof prompt !== 'string' && prompt !== null) throw noText(`prompt ${name}`, prompt);

@@ -46,9 +46,10 @@ export async function planTable(
   }
   const optional = (name: string): string | undefined =>
     isModel2vec && tensors.has(name) ? name : undefined;
-  for (const name of ['weights', 'mapping']) {
-    if (optional(name) !== undefined) requireTensor(tensors, name, [undefined], file);
-  }
+  if (optional('mapping') !== undefined) requireTensor(tensors, 'mapping', [undefined], file);
+  // One for each token; without a mapping a row is a token.
+  const [tokens] = (tensors.get('mapping') ?? table).shape;
+  if (optional('weights') !== undefined) requireTensor(tensors, 'weights', [tokens], file);
   const normalizes = isModel2vec && config['normalize'] === true;
   const hasNormalize = steps.some(({ kind }) => kind === 'normalize');
   const maxTokens = positiveInteger(config['max_length']) ?? MODEL2VEC_MAX_TOKENS;

@@ -19,6 +19,8 @@ export interface TokenizerSpec {
 export interface LoadedTokenizer extends Tokenizer {
   /** Whether this is the id of one of the file's special tokens, such as `[CLS]`. */
   isSpecial(id: number): boolean;
+  /** The largest id of the vocabulary, added tokens aside. */
+  readonly largestId: number;
 }
 
 /**
@@ -60,5 +62,12 @@ export async function loadTokenizer(
     count: async (texts) => (await encodeAll(texts, false)).map((ids) => ids.length),
     encode: async (texts) => (await encodeAll(texts, spec.specialTokens)).map((ids) => Int32Array.from(ids)),
     isSpecial: (id) => special.has(id),
+    largestId: largestId(content.model['vocab']),
   };
+}
+
+/** @param vocabulary a list of pieces, or the id of each token */
+function largestId(vocabulary: unknown): number {
+  if (Array.isArray(vocabulary)) return vocabulary.length - 1;
+  return Object.values(vocabulary as Readonly<Record<string, number>>).reduce((a, b) => Math.max(a, b), 0);
 }
