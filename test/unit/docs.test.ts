@@ -37,7 +37,7 @@ test('the manual is there', () => {
 test('every flag in an embatch command, or quoted by itself, is an option', () => {
   for (const page of present) {
     const text = textOf(page);
-    const commands = [...text.matchAll(/\bembatch (?:run|search)\b(?:[^\n]*\\\n)*[^\n]*/g)].map(
+    const commands = [...text.matchAll(/\bembatch (?:run|search|models)\b(?:[^\n]*\\\n)*[^\n]*/g)].map(
       ([line]) => line,
     );
     const quoted = [...text.matchAll(/`(--[a-z][^`]*)`/g)].map(([, code]) => code ?? '');
