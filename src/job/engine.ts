@@ -23,6 +23,9 @@ export interface PoolChoices {
 
 /** Starts the worker threads; the model is opened by their first task. Error: MODEL. */
 export async function startPool(embedding: Embedding, choices: PoolChoices): Promise<EmbeddingPool> {
+  // ONNX Runtime 1.29 and later report each session to its makers, and keep an id of the machine for it, unless they
+  // find this when they are loaded; set here because a worker's variables do not reach native code.
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
   const { backend, reason } = await resolveTokenizerBackend(choices.tokenizer);
   if (reason !== undefined) choices.log.warn(reason);
   const { encoder } = embedding.model;

@@ -116,6 +116,13 @@ for (const [what, args, code, message] of [
   });
 }
 
+test('nothing is kept or reported of a user by the library that runs the model', async (t) => {
+  const home = await tempFolder(t);
+  const { code, stderr } = await runCli(['models', 'check'], { env: { HOME: home } });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(await readdir(home), []);
+});
+
 test('a run checks five texts of the model before it writes anything', async (t) => {
   const folder = await copyOf('tiny-bert', t);
   const rows = await references(folder);
