@@ -29,6 +29,7 @@ function summaryLines(summary: RunSummary, options: Options): string[] {
       (summary.shard.count > 1
         ? `, ${formatCount(objects.mine)} of shard ${summary.shard.index} of ${summary.shard.count}`
         : '') +
+      (objects.unchanged > 0 ? `, ${formatCount(objects.unchanged)} unchanged` : '') +
       (objects.skipped > 0 ? `, ${formatCount(objects.skipped)} skipped (${skipped.join(', ')})` : '') +
       (objects.failed > 0 ? `, ${formatCount(objects.failed)} failed` : ''),
   ];

@@ -160,6 +160,12 @@ export const options = {
     describe: "What is embedded: {text} with {title}, {heading} and the record's own {fields}.",
   }),
 
+  refreshText: flag({
+    group: 'Chunks',
+    commands: run,
+    describe: 'Embed again what an earlier run has cut with other chunk options.',
+  }),
+
   model: text({
     group: 'Model',
     commands: [...both, ...oneModel],

@@ -20,6 +20,11 @@ export function fingerprint(recipe: Recipe): string {
   return `${halfFingerprint(recipe.space)}-${halfFingerprint(recipe.text)}`;
 }
 
+/** Of the text half alone. */
+export function textFingerprint({ text }: Recipe): string {
+  return halfFingerprint(text);
+}
+
 /** What a sink is asked to hold: a fresh index id for the case that there is none yet. */
 export function newIndexInfo(recipe: Recipe, dimensions: number): IndexInfo {
   return { indexId: randomUUID(), dimensions, fingerprint: fingerprint(recipe), recipe };

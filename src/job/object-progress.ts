@@ -2,6 +2,17 @@ import type { RecordKey, SourceObject } from '../core/interfaces.js';
 import { SeenIds } from './seen-ids.js';
 import { count, type Tally } from './tally.js';
 
+/** How an object ended. */
+export interface ObjectOutcome {
+  readonly key: string;
+  /** The version that was read. */
+  readonly version: string;
+  readonly status: 'done' | 'failed' | 'skipped';
+  /** Rows that the sink acknowledged. */
+  readonly chunks: number;
+  readonly reason?: string;
+}
+
 /**
  * What has become of one object of this shard. It is settled, once, when it was read to its end, every part
  * was answered by a worker and every row by the sink; that is the moment at which it may be accounted for.
@@ -9,16 +20,26 @@ import { count, type Tally } from './tally.js';
 export class ObjectProgress {
   readonly object: SourceObject;
   readonly #tally: Tally;
+  readonly #onSettled: (outcome: ObjectOutcome) => void;
+  #version: string;
   #seenIds: SeenIds | undefined;
   /** Parts and rows without an answer, and 1 while the object is being read. */
   #open = 1;
   #embedded = 0;
   #failed = 0;
+  #rows = 0;
   #skipReason: string | undefined;
 
-  constructor(object: SourceObject, tally: Tally) {
+  constructor(object: SourceObject, tally: Tally, onSettled: (outcome: ObjectOutcome) => void) {
     this.object = object;
     this.#tally = tally;
+    this.#onSettled = onSettled;
+    this.#version = object.version;
+  }
+
+  /** What is read is this version: the listed one, or a newer one that took its place. */
+  opened(version: string): void {
+    this.#version = version;
   }
 
   /** A part or row was given away; `answered` must be called once for it. */
@@ -34,6 +55,11 @@ export class ObjectProgress {
 
   embedded(): void {
     this.#embedded += 1;
+  }
+
+  /** The sink has acknowledged a row. */
+  written(): void {
+    this.#rows += 1;
   }
 
   failed(): void {
@@ -54,11 +80,18 @@ export class ObjectProgress {
 
   #settle(): void {
     const { objects, skipped } = this.#tally;
-    if (this.#failed > 0) objects.failed += 1;
-    else if (this.#embedded > 0) objects.embedded += 1;
-    else {
+    const outcome = { key: this.object.key, version: this.#version, chunks: this.#rows };
+    if (this.#failed > 0) {
+      objects.failed += 1;
+      this.#onSettled({ ...outcome, status: 'failed' });
+    } else if (this.#embedded > 0) {
+      objects.embedded += 1;
+      this.#onSettled({ ...outcome, status: 'done' });
+    } else {
+      const reason = this.#skipReason ?? 'empty';
       objects.skipped += 1;
-      count(skipped, this.#skipReason ?? 'empty');
+      count(skipped, reason);
+      this.#onSettled({ ...outcome, status: 'skipped', reason });
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger, Sink, Source, SourceObject } from '../core/interfaces.js';
 import type { WorkerPool } from '../embed/pool.js';
 import type { DeadLetters } from '../ledger/dead-letters.js';
+import type { Ledger } from '../ledger/objects/ledger.js';
 import type { Task, TaskResult } from './bundle.js';
 import type { RowWriter } from './row-writer.js';
 import type { Tally } from './tally.js';
@@ -16,6 +17,11 @@ export interface PipelineContext {
   readonly shard: { readonly index: number; readonly count: number };
   readonly maxDocumentBytes: number;
   readonly deadLetters: DeadLetters;
+  readonly ledger: Ledger;
+  /** Fingerprint of the text half of the recipe. */
+  readonly text: string;
+  /** Embed again what was cut by another text half. */
+  readonly refreshText: boolean;
   readonly tally: Tally;
   readonly log: Logger;
   /** Ends the listing; what was read so far is embedded as far as workers have it, and written. */

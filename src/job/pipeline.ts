@@ -1,20 +1,17 @@
 import { EmbatchError, describeError, isEmbatchError } from '../core/errors.js';
-import type { SourceObject } from '../core/interfaces.js';
 import { mapConcurrent } from '../core/streams.js';
-import { unreadTypeOfKey } from '../document/formats.js';
 import { CancelledError, type WorkerPool } from '../embed/pool.js';
-import { shardOf } from '../shard/shard-of-key.js';
 import type { BundlePart, EmbeddedPart, Task, TaskResult } from './bundle.js';
-import { ObjectProgress } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
 import { BUNDLE_BYTES, readObjects, type TrackedPart } from './read-objects.js';
+import { selectObjects } from './select-objects.js';
 import { writeBundle } from './write-results.js';
 
 /** Bundles given to the pool per worker: one that it works on and one that waits for it. */
 const BUNDLES_PER_WORKER = 2;
 
 /**
- * One shard from listing to acknowledged rows: list ► mine? ► read ► bundle ► [workers] ► write. Each stage is
+ * One shard from listing to acknowledged rows: list ► mine? ► changed? ► read ► bundle ► [workers] ► write. Each stage is
  * pulled by the next and the last by the sink, so that nothing piles up anywhere. Returns when every row was
  * answered, also after a stop; before an error is thrown, what was already embedded is written.
  */
@@ -25,7 +22,7 @@ export async function runPipeline(context: PipelineContext): Promise<void> {
     result: await embedBundle(bundle, pool),
   });
   try {
-    const parts = readObjects(mine(context), context);
+    const parts = readObjects(selectObjects(context), context);
     const embedded = mapConcurrent(bundles(parts), pool.workers * BUNDLES_PER_WORKER, embed);
     for await (const { bundle, result } of embedded) {
       if (result !== undefined) await writeBundle(bundle, result, context);
@@ -38,31 +35,6 @@ export async function runPipeline(context: PipelineContext): Promise<void> {
     if (!stop.aborted || isEmbatchError(error)) throw error;
   }
   await writer.flush();
-}
-
-/** The objects of this shard that may hold something; what need not be opened is settled here. */
-async function* mine(context: PipelineContext): AsyncGenerator<ObjectProgress> {
-  const { listing, shard, tally, stop } = context;
-  for await (const object of listing) {
-    if (stop.aborted) return;
-    tally.objects.listed += 1;
-    if (shard.count > 1 && shardOf(object.key, shard.count) !== shard.index) continue;
-    tally.objects.mine += 1;
-    const progress = new ObjectProgress(object, tally);
-    const skip = reasonToSkip(object);
-    if (skip === undefined) {
-      yield progress;
-    } else {
-      progress.skipped(skip);
-      progress.answered();
-    }
-  }
-}
-
-/** What need not be opened to be left out. */
-function reasonToSkip(object: SourceObject): string | undefined {
-  if (object.skip !== undefined) return object.skip;
-  return object.size === 0 ? 'empty' : unreadTypeOfKey(object.key);
 }
 
 /** Parts of one or many objects, in order, as much as a worker gets at once. */

@@ -64,6 +64,7 @@ async function openObject(progress: ObjectProgress, context: PipelineContext): P
   const { source, tally, stop } = context;
   try {
     const open = await source.open(progress.object, { signal: stop });
+    progress.opened(open.object.version);
     const body = counted(open.body, tally);
     if (open.object.size > READ_AHEAD_OBJECT_BYTES) return { progress, open: { ...open, body } };
     const bytes: Uint8Array[] = [];
@@ -86,6 +87,9 @@ async function* replay(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array
   yield* pieces;
 }
 
+/** Why an object was skipped that was deleted since it was listed. */
+export const GONE = 'gone';
+
 /** An object that cannot be read costs that object; any other error ends the shard. */
 async function objectUnread(
   progress: ObjectProgress,
@@ -94,7 +98,7 @@ async function objectUnread(
 ): Promise<void> {
   if (isEmbatchError(error, 'OBJECT_GONE')) {
     // Deleted since it was listed: no longer a part of the source.
-    progress.skipped('gone');
+    progress.skipped(GONE);
   } else if (isEmbatchError(error, 'OBJECT_DENIED') || isEmbatchError(error, 'OBJECT_UNREADABLE')) {
     const { unreadable } = context.tally;
     unreadable.count += 1;

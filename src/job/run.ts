@@ -3,15 +3,17 @@ import { hostname } from 'node:os';
 import { describeError, EmbatchError } from '../core/errors.js';
 import type { IndexInfo, Logger, Sink, Source, StateStore } from '../core/interfaces.js';
 import type { Options } from '../core/options.js';
-import { newIndexInfo } from '../core/recipe.js';
+import { fingerprint, newIndexInfo, textFingerprint } from '../core/recipe.js';
 import { createDeadLetters } from '../ledger/dead-letters.js';
 import { defaultStateUri } from '../ledger/default-state.js';
 import { startHeartbeat } from '../ledger/heartbeat.js';
 import type { Model } from '../embed/model/model.js';
 import { acquireLease, otherWriters, type Lease } from '../ledger/lease.js';
+import { openLedger } from '../ledger/objects/ledger.js';
 import { openState } from '../ledger/open-state.js';
 import { writeStart, writeSummary } from '../ledger/summary.js';
 import { detectRank, readTextFile, type Rank } from '../shard/rank.js';
+import { shardOf } from '../shard/shard-of-key.js';
 import { copiedInput } from '../shard/sagemaker.js';
 import { openSource } from '../source/open-source.js';
 import { countAhead } from './count-ahead.js';
@@ -145,15 +147,31 @@ async function runShard(shardRun: ShardRun): Promise<void> {
     );
   }
   const index = await prepareIndex(sink, embedding, options, context);
-  known.fingerprint = index.fingerprint;
+  known.fingerprint = fingerprint(embedding.recipe);
   await writeStart(
     state,
     { index: rank.index, count: rank.count },
-    { run, source: source.uri, sink: sink.uri, index },
+    { run, source: source.uri, sink: sink.uri, index: { ...index, fingerprint: known.fingerprint } },
   );
   known.state = state;
   const deadLetters = createDeadLetters(state, run, { index: rank.index, count: rank.count });
   closers.push(() => deadLetters.close());
+
+  // What SageMaker has shared out already is this shard's, all of it.
+  const keys = copied?.sharded === true ? { index: 0, count: 1 } : { index: rank.index, count: rank.count };
+  const ledger = await openLedger({
+    store: state,
+    indexId: index.indexId,
+    sourceId: source.id,
+    run,
+    shard: keys,
+    shardOf,
+    log,
+  });
+  closers.push(async () => {
+    ledger.close();
+    await ledger.flush();
+  });
 
   const abandon = lease === undefined ? context.abandon : AbortSignal.any([context.abandon, lease.lost]);
   const stop = lease === undefined ? context.stop : AbortSignal.any([context.stop, lease.lost]);
@@ -167,8 +185,6 @@ async function runShard(shardRun: ShardRun): Promise<void> {
     { once: true },
   );
   const writer = createRowWriter(sink, { signal: abandon });
-  // What SageMaker has shared out already is this shard's, all of it.
-  const keys = copied?.sharded === true ? { index: 0, count: 1 } : rank;
   const total = context.countAhead ? countAhead(source, keys, { signal: stop, log }) : () => undefined;
   const progress = createProgress(tally, pool, writer, total);
   await reported({ shardRun, state, rank, progress }, () =>
@@ -181,6 +197,9 @@ async function runShard(shardRun: ShardRun): Promise<void> {
       shard: keys,
       maxDocumentBytes: options.maxDocumentBytes,
       deadLetters,
+      ledger,
+      text: textFingerprint(embedding.recipe),
+      refreshText: options.refreshText,
       tally,
       log,
       stop,
@@ -190,6 +209,7 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   lease?.lost.throwIfAborted();
   if (stop.aborted) return;
   await finish({ sink, source, lease, shardRun, rank });
+  await ledger.roll({ signal: context.abandon });
 }
 
 function announceModel(model: Model, log: Logger): void {
@@ -276,7 +296,7 @@ async function prepareIndex(
         'rest stays as it is. --recreate builds all of it anew.',
     );
   }
-  return wanted;
+  return index;
 }
 
 interface Reported {

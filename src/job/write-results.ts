@@ -19,6 +19,7 @@ export async function writeBundle(
     await writePart(progress, part, context);
     progress.answered();
   }
+  await context.ledger.flushed();
 }
 
 async function writePart(
@@ -61,6 +62,7 @@ async function writeRow(
     vectors.retried += outcome.attempts > 1 ? 1 : 0;
     if (outcome.ok) {
       vectors.written += 1;
+      progress.written();
     } else {
       vectors.rejected += 1;
       const { reason } = outcome;

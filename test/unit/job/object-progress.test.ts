@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ObjectProgress } from '#embatch/job/object-progress.js';
+import { ObjectProgress, type ObjectOutcome } from '#embatch/job/object-progress.js';
 import { newTally } from '#embatch/job/tally.js';
 
 const object = { key: 'a.jsonl', size: 10, version: 'v', lastModified: '2026-01-01T00:00:00.000Z' };
 
 function started() {
   const tally = newTally();
-  return { tally, progress: new ObjectProgress(object, tally) };
+  const outcomes: ObjectOutcome[] = [];
+  const progress = new ObjectProgress(object, tally, (outcome) => outcomes.push(outcome));
+  return { tally, progress, outcomes };
 }
 
 test('an object counts only when it was read to its end and every part and row was answered', () => {
@@ -20,6 +22,21 @@ test('an object counts only when it was read to its end and every part and row w
   assert.equal(tally.objects.embedded, 0);
   progress.answered();
   assert.equal(tally.objects.embedded, 1);
+});
+
+test('an object is told of once, with the version that was read and the rows that were acknowledged', () => {
+  const { progress, outcomes } = started();
+  progress.opened('newer');
+  progress.embedded();
+  progress.expectAnswer();
+  progress.expectAnswer();
+  progress.answered();
+  progress.written();
+  progress.answered();
+  assert.deepEqual(outcomes, []);
+  progress.written();
+  progress.answered();
+  assert.deepEqual(outcomes, [{ key: 'a.jsonl', version: 'newer', chunks: 2, status: 'done' }]);
 });
 
 test('one failed document makes the object a failed one, whatever else succeeded', () => {

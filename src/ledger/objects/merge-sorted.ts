@@ -1,0 +1,55 @@
+import { byKey } from './entry.js';
+
+interface Head<Item> {
+  readonly item: Item;
+  /** Position in the list of inputs: later ones are newer. */
+  readonly age: number;
+  readonly rest: AsyncIterator<Item>;
+}
+
+/**
+ * Merges ascending inputs into one, of equal keys only the item of the latest input. Holds one item of each.
+ *
+ * @param inputs oldest first, each ascending by the UTF-8 bytes of its keys
+ */
+export async function* mergeSorted<Item extends { readonly key: string }>(
+  inputs: readonly AsyncIterable<Item>[],
+): AsyncGenerator<Item> {
+  const iterators = inputs.map((input) => input[Symbol.asyncIterator]());
+  /** Descending, so that the next one is taken from the end. */
+  const heads: Head<Item>[] = [];
+  const refill = async (rest: AsyncIterator<Item>, age: number): Promise<void> => {
+    const next = await rest.next();
+    if (next.done === true) return;
+    const head = { item: next.value, age, rest };
+    heads.splice(placeOf(head, heads), 0, head);
+  };
+  try {
+    for (const [age, iterator] of iterators.entries()) await refill(iterator, age);
+    let last: string | undefined;
+    for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
+      if (head.item.key !== last) yield head.item;
+      last = head.item.key;
+      await refill(head.rest, head.age);
+    }
+  } finally {
+    for (const iterator of iterators) await iterator.return?.();
+  }
+}
+
+/** Where a head belongs: behind all that are to be taken later. */
+function placeOf<Item extends { readonly key: string }>(
+  head: Head<Item>,
+  heads: readonly Head<Item>[],
+): number {
+  let low = 0;
+  let high = heads.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = heads[middle] as Head<Item>;
+    if (byKey(other.item, head.item) > 0 || (other.item.key === head.item.key && other.age < head.age)) {
+      low = middle + 1;
+    } else high = middle;
+  }
+  return low;
+}

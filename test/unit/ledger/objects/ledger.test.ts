@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compareUtf8 } from '#embatch/core/bytes-order.js';
+import type { StateStore } from '#embatch/core/interfaces.js';
+import { createFileState } from '#embatch/ledger/file-state.js';
+import type { LedgerEntry } from '#embatch/ledger/objects/entry.js';
+import { openLedger, type Ledger } from '#embatch/ledger/objects/ledger.js';
+import { shardOf } from '#embatch/shard/shard-of-key.js';
+import { recordingLogger } from '../../../support/recording-logger.js';
+import { tempFolder } from '../../../support/temp-folder.js';
+
+const entry = (key: string, version = 'v1', chunks = 1): LedgerEntry => ({
+  key,
+  version,
+  status: 'done',
+  chunks,
+  text: 'aaaa',
+});
+
+interface Where {
+  readonly run?: string;
+  readonly index?: number;
+  readonly count?: number;
+  readonly indexId?: string;
+  readonly sourceId?: string;
+}
+
+function open(store: StateStore, where: Where = {}, log = recordingLogger()): Promise<Ledger> {
+  const { run = 'run-1', index = 0, count = 1, indexId = 'index', sourceId = 's3://bucket' } = where;
+  return openLedger({ store, run, indexId, sourceId, shard: { index, count }, shardOf, log });
+}
+
+async function all(ledger: Ledger): Promise<LedgerEntry[]> {
+  const entries: LedgerEntry[] = [];
+  for await (const item of ledger.entries()) entries.push(item);
+  return entries;
+}
+
+/** Opens, commits, and ends as a run does; or as a killed one, which has flushed and no more. */
+async function run(store: StateStore, where: Where, entries: readonly LedgerEntry[], killed = false) {
+  const ledger = await open(store, where);
+  for (const item of entries) ledger.commit(item);
+  await (killed ? ledger.flush() : ledger.roll());
+  ledger.close();
+}
+
+describe('the ledger', () => {
+  it('gives what was committed to the next run, ascending by UTF-8 bytes, each key once in its latest version', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    // U+FF21 comes before an emoji in UTF-8 and after it in UTF-16.
+    const keys = ['b', 'a', '😀', '\uFF21', 'a/b', 'A', 'é'];
+    await run(store, { run: 'run-1' }, [...keys.map((key) => entry(key)), entry('b', 'v2', 3)]);
+    const found = await all(await open(store, { run: 'run-2' }));
+    assert.deepEqual(
+      found.map(({ key }) => key),
+      [...keys].sort(compareUtf8),
+    );
+    assert.deepEqual(
+      found.find(({ key }) => key === 'b'),
+      entry('b', 'v2', 3),
+    );
+  });
+
+  it('keeps what a killed run had flushed, and what later runs say counts more', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    await run(store, { run: 'run-1' }, [entry('a'), entry('b')]);
+    await run(store, { run: 'run-2' }, [entry('b', 'v2'), entry('c')], true);
+    await run(store, { run: 'run-3' }, [entry('b', 'v3')], true);
+    assert.deepEqual(await all(await open(store, { run: 'run-4' })), [
+      entry('a'),
+      entry('b', 'v3'),
+      entry('c'),
+    ]);
+  });
+
+  it('belongs to one index and one source', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    await run(store, {}, [entry('a')]);
+    assert.deepEqual(await all(await open(store, { run: 'run-2', indexId: 'made again' })), []);
+    assert.deepEqual(await all(await open(store, { run: 'run-2', sourceId: 's3://other' })), []);
+    assert.equal((await all(await open(store, { run: 'run-2' }))).length, 1);
+  });
+
+  it('leaves one file behind after a run, whatever came before, and none of its own after a run without news', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    await run(store, { run: 'run-1' }, [entry('a')], true);
+    await run(store, { run: 'run-2' }, [entry('b')], true);
+    await run(store, { run: 'run-3' }, [entry('c')]);
+    const names = await store.list('ledger/');
+    assert.equal(names.filter((name) => name.endsWith('head.json')).length, 1, names.join('\n'));
+    await run(store, { run: 'run-4' }, []);
+    assert.deepEqual(await store.list('ledger/'), names);
+  });
+
+  it('merges the journals of a long run, so that there are never many', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    const ledger = await open(store);
+    for (let n = 0; n < 100; n++) {
+      ledger.commit(entry(`key-${String(n).padStart(3, '0')}`));
+      await ledger.flush();
+    }
+    ledger.close();
+    const heads = (await store.list('ledger/')).filter((name) => name.endsWith('head.json'));
+    assert.ok(heads.length <= 32, String(heads.length));
+    assert.equal((await all(await open(store, { run: 'run-2' }))).length, 100);
+  });
+
+  it('keeps entries of many blocks', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    const entries = Array.from({ length: 5000 }, (_, n) => entry(`some/long/key/${n}/${'x'.repeat(100)}`));
+    await run(store, {}, entries);
+    assert.ok((await store.list('ledger/')).length > 3);
+    assert.equal((await all(await open(store, { run: 'run-2' }))).length, 5000);
+  });
+
+  for (const [what, spoil] of [
+    ['a block that is cut off', (bytes: Uint8Array) => bytes.slice(0, bytes.length - 10)],
+    ['a block of other bytes', () => Buffer.from('not gzip')],
+  ] as const) {
+    it(`${what} costs its entries and a warning, nothing else`, async (t) => {
+      const store = createFileState(await tempFolder(t));
+      await run(store, { run: 'run-1' }, [entry('a')], true);
+      await run(store, { run: 'run-2' }, [entry('b')], true);
+      const block = (await store.list('ledger/')).find(
+        (name) => name.includes('run-1') && name.endsWith('.gz'),
+      );
+      assert.ok(block !== undefined);
+      await store.put(block, spoil((await store.get(block)) ?? new Uint8Array()));
+      const log = recordingLogger();
+      assert.deepEqual(await all(await open(store, { run: 'run-3' }, log)), [entry('b')]);
+      assert.match(log.lines.join('\n'), /the ledger is incomplete: .*is damaged/);
+    });
+  }
+
+  it('a file whose head is damaged or not written yet does not exist', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    await run(store, { run: 'run-1' }, [entry('a')], true);
+    await run(store, { run: 'run-2' }, [entry('b')], true);
+    const [head] = (await store.list('ledger/')).filter((name) => name.endsWith('head.json'));
+    assert.ok(head !== undefined);
+    await store.put(head, '{"kind":"jour');
+    assert.deepEqual(await all(await open(store, { run: 'run-3' })), [entry('b')]);
+    await store.delete(head);
+    assert.deepEqual(await all(await open(store, { run: 'run-3' })), [entry('b')]);
+  });
+
+  it('keeps what is committed while others are being stored', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    const ledger = await open(store);
+    ledger.commit(entry('a'));
+    const storing = ledger.flush();
+    await Promise.resolve();
+    ledger.commit(entry('b'));
+    await storing;
+    await ledger.roll();
+    ledger.close();
+    assert.deepEqual(await all(await open(store, { run: 'run-2' })), [entry('a'), entry('b')]);
+  });
+
+  it('rejects with the error of a store that cannot be written, and stores the entries once it can', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    let broken = true;
+    const faulty: StateStore = {
+      ...store,
+      uri: store.uri,
+      put: (name, bytes, options) =>
+        broken ? Promise.reject(new Error('no space')) : store.put(name, bytes, options),
+    };
+    const ledger = await open(faulty);
+    ledger.commit(entry('a'));
+    await assert.rejects(ledger.flush(), /no space/);
+    await assert.rejects(ledger.flushed(), /no space/);
+    broken = false;
+    await ledger.flush();
+    ledger.close();
+    assert.deepEqual(await all(await open(store, { run: 'run-2' })), [entry('a')]);
+  });
+});
+
+/** Deterministic, so that a failure can be had again. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => compareUtf8(a, b);
+
+describe('the ledger under any number of shards', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    it(`keeps every entry while runs of 1 to 5 shards come, go, are killed and overlap (seed ${seed})`, async (t) => {
+      const store = createFileState(await tempFolder(t));
+      const next = random(seed);
+      const expected = new Map<string, LedgerEntry>();
+      for (let round = 0; round < 8; round++) {
+        const count = 1 + next(5);
+        const name = `run-${String(round).padStart(2, '0')}`;
+        const ledgers = await Promise.all(
+          Array.from({ length: count }, (_, index) => open(store, { run: `${name}-${index}`, index, count })),
+        );
+        for (let n = 0; n < 10; n++) {
+          const item = entry(`key-${next(30)}`, `v${round}-${n}`);
+          ledgers[shardOf(item.key, count)]?.commit(item);
+          expected.set(item.key, item);
+          if (next(3) === 0) await ledgers[next(count)]?.flush();
+        }
+        for (const ledger of ledgers) {
+          if (next(3) === 0) await ledger.flush();
+          else await ledger.roll();
+          ledger.close();
+        }
+        const readers = 1 + next(4);
+        const found = new Map<string, LedgerEntry>();
+        for (let index = 0; index < readers; index++) {
+          const reader = await open(store, { run: 'run-99', index, count: readers });
+          for (const item of await all(reader)) {
+            assert.equal(shardOf(item.key, readers), index);
+            found.set(item.key, item);
+          }
+          reader.close();
+        }
+        assert.deepEqual(
+          Object.fromEntries([...found].sort(byName)),
+          Object.fromEntries([...expected].sort(byName)),
+          `round ${round}`,
+        );
+      }
+    });
+  }
+});
