@@ -16,22 +16,31 @@ export async function resolveTokenizerBackend(
     await loadNativeLibrary();
     return { backend: 'native', reason: undefined };
   } catch (error) {
-    const reason =
-      `the native tokenizer library cannot be loaded on ${process.platform}-${process.arch} ` +
-      `(${describeError(error)})`;
-    if (choice === 'auto') return { backend: 'javascript', reason };
-    throw new EmbatchError(
-      'MODEL',
-      `${reason}. Install embatch again on this machine with its dependencies, or use --tokenizer javascript.`,
-      { cause: error },
-    );
+    if (choice !== 'auto') throw error;
+    return { backend: 'javascript', reason: whyNotNative((error as EmbatchError).cause) };
   }
 }
 
-/** Rejects where there is no build of it for this platform. */
+function whyNotNative(cause: unknown): string {
+  return (
+    `the native tokenizer library cannot be loaded on ${process.platform}-${process.arch} ` +
+    `(${describeError(cause)})`
+  );
+}
+
+/** Error: MODEL, where there is no build of it for this platform. */
 export async function loadNativeLibrary(): Promise<typeof NativeLibrary> {
   // Native calls work on threads of their own; more of them than workers would only get in each other's way. Read
   // by the library when it starts its threads.
   process.env['RAYON_NUM_THREADS'] ??= '1';
-  return import('tokenizers');
+  try {
+    return await import('tokenizers');
+  } catch (error) {
+    throw new EmbatchError(
+      'MODEL',
+      `${whyNotNative(error)}. Install embatch again on this machine with its dependencies, or use ` +
+        '--tokenizer javascript.',
+      { cause: error },
+    );
+  }
 }

@@ -4,15 +4,18 @@ import { createSpeller } from './javascript/model.js';
 import { createNormalizer } from './javascript/normalizer.js';
 import { createPreTokenizer } from './javascript/pre-tokenizer.js';
 import { Unsupported } from './javascript/unsupported.js';
-import { surroundings } from './special-tokens.js';
+import type { Surroundings } from './special-tokens.js';
 import type { TokenizerFile } from './tokenizer-file.js';
 import type { EncodeTexts } from './tokenizer.js';
 
 /**
  * The same rules without native code. What is not known to give the reference's ids is refused by name. Error: MODEL.
  */
-export function loadJavascript(content: TokenizerFile, file: string): EncodeTexts {
-  const { before, after } = surroundings(content, file);
+export function loadJavascript(
+  content: TokenizerFile,
+  { before, after }: Surroundings,
+  file: string,
+): EncodeTexts {
   let encode: (text: string) => number[];
   try {
     encode = createPipeline(content);

@@ -8,15 +8,7 @@ const BATCH_TEXTS = 64;
 
 /** Hugging Face's own library: the reference. Error: MODEL. */
 export async function loadNative(content: TokenizerFile, file: string): Promise<EncodeTexts> {
-  const { Tokenizer } = await loadNativeLibrary().catch((error: unknown) => {
-    throw new EmbatchError(
-      'MODEL',
-      `the native tokenizer library cannot be loaded: ${describeError(error)}`,
-      {
-        cause: error,
-      },
-    );
-  });
+  const { Tokenizer } = await loadNativeLibrary();
   let native: InstanceType<typeof Tokenizer>;
   try {
     native = Tokenizer.fromString(JSON.stringify(content));

@@ -1,4 +1,5 @@
-import { component, unusable, type Component, type TokenizerFile } from './tokenizer-file.js';
+import { component, unusable } from './checks.js';
+import type { Component, TokenizerFile } from './tokenizer-file.js';
 
 /** Ids that the file puts before and after the ids of one text. */
 export interface Surroundings {

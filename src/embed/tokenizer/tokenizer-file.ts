@@ -1,6 +1,15 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { EmbatchError, describeError } from '../../core/errors.js';
+import {
+  assignIds,
+  checkModel,
+  checkNormalizer,
+  checkUnknown,
+  checkVocabulary,
+  component,
+  unusable,
+} from './checks.js';
 import type { TokenizerSpec } from './tokenizer.js';
 
 /** A part of a tokenizer.json: `type` says what it is, the rest depends on that. */
@@ -23,9 +32,6 @@ export interface TokenizerFile {
   readonly [part: string]: unknown;
 }
 
-/** Ids are held as int32. */
-const MAX_ID = 2 ** 31 - 1;
-
 /** Older forms of a vocabulary that a folder may have in place of a tokenizer.json. */
 const OLDER_FILES = ['tokenizer.model', 'sentencepiece.bpe.model', 'spiece.model', 'vocab.txt', 'vocab.json'];
 
@@ -39,17 +45,19 @@ export async function readTokenizerFile(spec: TokenizerSpec): Promise<TokenizerF
   const model = checkModel(parsed['model'], spec.file);
   const vocabulary = checkVocabulary(model, spec.file);
   checkUnknown(model, vocabulary, spec.file);
+  const normalizer = component(parsed['normalizer']);
+  checkNormalizer(normalizer, spec.file);
   const content = {
     ...parsed,
     model,
     added_tokens: assignIds(parsed['added_tokens'], vocabulary, spec.file),
-    normalizer: component(parsed['normalizer']),
+    normalizer,
     pre_tokenizer: component(parsed['pre_tokenizer']),
     post_processor: component(parsed['post_processor']),
     truncation: null,
     padding: null,
   };
-  return spec.lowercase ? { ...content, normalizer: lowercased(content.normalizer) } : content;
+  return spec.lowercase ? { ...content, normalizer: lowercased(normalizer) } : content;
 }
 
 /**
@@ -98,118 +106,10 @@ function parse(text: string, file: string): Component {
   return found;
 }
 
-function checkModel(value: unknown, file: string): TokenizerFile['model'] {
-  const model = component(value);
-  if (model === null) throw unusable(file, 'has no model');
-  const type = model['type'] ?? guessType(model);
-  if (typeof type !== 'string') throw unusable(file, 'has a model without a type');
-  return { ...model, type };
-}
-
-/** Files of the library's first versions do not name the type. */
-function guessType(model: Component): string | undefined {
-  if (Array.isArray(model['vocab'])) return 'Unigram';
-  if (Array.isArray(model['merges'])) return 'BPE';
-  if ('continuing_subword_prefix' in model) return 'WordPiece';
-  return 'unk_token' in model ? 'WordLevel' : undefined;
-}
-
-/** Every token with its id. */
-function checkVocabulary(model: TokenizerFile['model'], file: string): ReadonlyMap<string, number> {
-  const { vocab } = model;
-  const entries: [unknown, unknown][] = Array.isArray(vocab)
-    ? vocab.map((entry: unknown, id) => [Array.isArray(entry) ? entry[0] : undefined, id])
-    : Object.entries(component(vocab) ?? {});
-  if (entries.length === 0) throw unusable(file, `has a ${model.type} model without a vocabulary`);
-  const vocabulary = new Map<string, number>();
-  for (const [token, id] of entries) {
-    const checked = integer(id);
-    if (typeof token !== 'string' || checked === undefined) {
-      throw unusable(
-        file,
-        `gives ${JSON.stringify(token)} in its vocabulary the id ${JSON.stringify(id)} where a whole number ` +
-          `from 0 to ${String(MAX_ID)} belongs`,
-      );
-    }
-    vocabulary.set(token, checked);
-  }
-  return vocabulary;
-}
-
-function checkUnknown(
-  model: TokenizerFile['model'],
-  vocabulary: ReadonlyMap<string, number>,
-  file: string,
-): void {
-  const token = model['unk_token'];
-  if (
-    ['WordPiece', 'WordLevel'].includes(model.type) &&
-    !(typeof token === 'string' && vocabulary.has(token))
-  ) {
-    throw unusable(
-      file,
-      `has a ${model.type} model whose token for unknown words, ${JSON.stringify(token)}, is not in its ` +
-        'vocabulary',
-    );
-  }
-  const id = model['unk_id'];
-  if (model.type === 'Unigram' && (id ?? null) !== null && (integer(id) ?? MAX_ID) >= vocabulary.size) {
-    throw unusable(
-      file,
-      `has a Unigram model whose id for unknown pieces, ${JSON.stringify(id)}, is not one of its ` +
-        `${String(vocabulary.size)} pieces`,
-    );
-  }
-}
-
-/**
- * Added tokens with the ids that the reference gives them, which are not always those of the file: a token of the
- * vocabulary keeps its id there, the others follow the vocabulary in the order of the file.
- */
-function assignIds(
-  value: unknown,
-  vocabulary: ReadonlyMap<string, number>,
-  file: string,
-): readonly AddedToken[] {
-  if ((value ?? null) !== null && !Array.isArray(value))
-    throw unusable(file, 'has added_tokens that are no list');
-  const ids = new Map<string, number>();
-  let next = vocabulary.size;
-  return ((value ?? []) as unknown[]).map((entry) => {
-    const token = component(entry);
-    const content = token?.['content'];
-    if (token === null || typeof content !== 'string' || integer(token['id']) === undefined) {
-      throw unusable(file, `has an added token that is none: ${JSON.stringify(entry).slice(0, 100)}`);
-    }
-    const id = vocabulary.get(content) ?? ids.get(content) ?? next;
-    ids.set(content, id);
-    next = Math.max(next, id + 1);
-    return { ...token, id, content, special: token['special'] === true };
-  });
-}
-
 function lowercased(normalizer: Component | null): Component {
   const parts = normalizer?.['type'] === 'Sequence' ? normalizer['normalizers'] : undefined;
   const steps: unknown[] = Array.isArray(parts) ? parts : normalizer === null ? [] : [normalizer];
   if (steps.some((step) => component(step)?.['type'] === 'Lowercase') && normalizer !== null)
     return normalizer;
   return { type: 'Sequence', normalizers: [{ type: 'Lowercase' }, ...steps] };
-}
-
-/** Says that the file holds something it must not, and what can be done about it. */
-export function unusable(file: string, what: string): EmbatchError {
-  return new EmbatchError(
-    'MODEL',
-    `${basename(dirname(file))}/${basename(file)} ${what}. Take the tokenizer.json of the model's authors. (${file})`,
-  );
-}
-
-export function component(value: unknown): Component | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Component) : null;
-}
-
-function integer(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_ID
-    ? value
-    : undefined;
 }

@@ -1,5 +1,6 @@
 import type { Tokenizer } from '../../core/interfaces.js';
 import type { TokenizerBackend } from './backend.js';
+import { surroundings } from './special-tokens.js';
 import { readTokenizerFile, unknownId } from './tokenizer-file.js';
 
 export interface TokenizerSpec {
@@ -43,10 +44,12 @@ export async function loadTokenizer(
   backend: TokenizerBackend = 'native',
 ): Promise<LoadedTokenizer> {
   const content = await readTokenizerFile(spec);
+  // Checked for both: special tokens that the file does not have end the process inside the native library.
+  const around = surroundings(content, spec.file);
   const encodeTexts =
     backend === 'native'
       ? await (await import('./native.js')).loadNative(content, spec.file)
-      : (await import('./javascript.js')).loadJavascript(content, spec.file);
+      : (await import('./javascript.js')).loadJavascript(content, around, spec.file);
 
   const dropped = spec.dropUnknown ? unknownId(content) : undefined;
   const encodeAll = async (texts: readonly string[], addSpecialTokens: boolean): Promise<number[][]> => {

@@ -21,7 +21,8 @@ export function createSectioner(
   const byContent = new Map<string, AddedToken>();
   for (const token of tokens) {
     const content = contentOf(token);
-    if (content !== '' && !byContent.has(content)) byContent.set(content, token);
+    // Of two that are alike the later one decides, as in the reference.
+    if (content !== '') byContent.set(content, token);
   }
   if (byContent.size === 0) return (text) => [text];
   const longestFirst = [...byContent.keys()].sort((a, b) => b.length - a.length);

@@ -18,6 +18,8 @@ export function createSpeller(model: ModelConfig): Spell {
       return ofLibrary(bytePairs(model));
     case 'Unigram':
       return createUnigram(model);
+    case 'WordLevel':
+      return wordLevel(model);
     default:
       return refuseType('model', model.type);
   }
@@ -34,8 +36,17 @@ function ofLibrary(model: LibraryModel): Spell {
     });
 }
 
+function wordLevel(model: ModelConfig): Spell {
+  const ids = new Map(Object.entries(model['vocab'] as Readonly<Record<string, number>>));
+  const unknown = ids.get(String(model['unk_token']));
+  return (piece) => {
+    const id = ids.get(piece) ?? unknown;
+    return id === undefined ? [] : [id];
+  };
+}
+
 function bytePairs(model: ModelConfig): LibraryModel {
-  if (!Array.isArray(model['merges'])) throw new Unsupported('a BPE model without merges');
+  checkMerges(model);
   if (typeof model['dropout'] === 'number' && model['dropout'] > 0) {
     throw new Unsupported('dropout of the model BPE');
   }
@@ -44,9 +55,22 @@ function bytePairs(model: ModelConfig): LibraryModel {
   }
   // Without a token for them the reference leaves unknown characters out before it merges, the library after.
   const vocabulary = model['vocab'] as object;
+  const ending = model['end_of_word_suffix'];
+  const letters = typeof ending === 'string' ? byteAlphabet.map((letter) => letter + ending) : [];
   const namesUnknown = typeof model['unk_token'] === 'string';
-  if (!namesUnknown && !byteAlphabet.every((letter) => Object.hasOwn(vocabulary, letter))) {
+  if (!namesUnknown && ![...byteAlphabet, ...letters].every((letter) => Object.hasOwn(vocabulary, letter))) {
     throw new Unsupported('a BPE model that has neither all bytes nor a token for what is unknown');
   }
   return new library.BPE(model);
+}
+
+function checkMerges({ merges, vocab }: ModelConfig): void {
+  if (!Array.isArray(merges)) throw new Unsupported('a BPE model without merges');
+  const vocabulary = vocab as object;
+  for (const merge of merges as unknown[]) {
+    const [left, right] = (typeof merge === 'string' ? merge.split(' ', 2) : merge) as [string, string];
+    if (![left, right, left + right].every((token) => Object.hasOwn(vocabulary, token))) {
+      throw new Unsupported(`a BPE model whose merge ${JSON.stringify(merge)} is not in its vocabulary`);
+    }
+  }
 }

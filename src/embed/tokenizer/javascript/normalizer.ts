@@ -1,7 +1,9 @@
-import { component, type Component } from '../tokenizer-file.js';
+import { component } from '../checks.js';
+import type { Component } from '../tokenizer-file.js';
 import { compilePattern } from './pattern.js';
+import { precompiled } from './precompiled.js';
 import { Unsupported, refuseType } from './unsupported.js';
-import { WHITE_SPACE } from './unicode.js';
+import { CONTROL, MARK, WHITE_SPACE, normalizeForm } from './unicode.js';
 
 export type Normalize = (text: string) => string;
 
@@ -23,11 +25,13 @@ export function createNormalizer(config: Component | null): Normalize {
     case 'NFD':
     case 'NFKC':
     case 'NFKD':
-      return (text) => text.normalize(type);
+      return (text) => normalizeForm(text, type);
     case 'Strip':
       return strip(config['strip_left'] === true, config['strip_right'] === true);
     case 'Prepend':
       return prepend(config['prepend']);
+    case 'Precompiled':
+      return precompiled(config);
     case 'Replace':
       return replace(config);
     default:
@@ -40,9 +44,7 @@ function lowercase(text: string): string {
   return text.replaceAll('Σ', 'σ').toLowerCase();
 }
 
-const NOT_TEXT = /[\0\uFFFD]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu;
 const ANY_WHITE_SPACE = new RegExp(WHITE_SPACE, 'gu');
-const MARK = /\p{Mn}/gu;
 
 /** The reference's ranges, its misprint 2B920 for 2B820 included. */
 const CHINESE =
@@ -52,11 +54,11 @@ function bertNormalizer(config: Component): Normalize {
   const lower = config['lowercase'] === true;
   const steps: Normalize[] = [];
   if (config['clean_text'] === true) {
-    steps.push((text) => text.replace(NOT_TEXT, '').replace(ANY_WHITE_SPACE, ' '));
+    steps.push((text) => text.replace(CONTROL, '').replace(ANY_WHITE_SPACE, ' '));
   }
   if (config['handle_chinese_chars'] === true) steps.push((text) => text.replace(CHINESE, ' $& '));
   if ((config['strip_accents'] ?? lower) === true) {
-    steps.push((text) => text.normalize('NFD').replace(MARK, ''));
+    steps.push((text) => normalizeForm(text, 'NFD').replace(MARK, ''));
   }
   if (lower) steps.push(lowercase);
   return (text) => steps.reduce((current, step) => step(current), text);
@@ -85,9 +87,16 @@ function prepend(value: unknown): Normalize {
 }
 
 function replace(config: Component): Normalize {
-  const pattern = compilePattern(config['pattern']);
+  const find = compilePattern(config['pattern']);
   const replacement = config['content'];
   if (typeof replacement !== 'string') throw new Unsupported('a Replace normalizer without a replacement');
-  // As a function, so that `$` in the replacement means itself.
-  return (text) => text.replace(pattern, () => replacement);
+  return (text) => {
+    let replaced = '';
+    let end = 0;
+    for (const match of find(text)) {
+      replaced += text.slice(end, match.index) + replacement;
+      end = match.index + match[0].length;
+    }
+    return replaced + text.slice(end);
+  };
 }

@@ -1,8 +1,9 @@
-import { component, type Component } from '../tokenizer-file.js';
-import { compilePattern, escapeForRegExp } from './pattern.js';
+import { component } from '../checks.js';
+import type { Component } from '../tokenizer-file.js';
+import { compilePattern, escapeForRegExp, findAll, findAsReference } from './pattern.js';
 import { split, splitBehaviors } from './split.js';
 import { Unsupported, refuseType } from './unsupported.js';
-import { WHITE_SPACE } from './unicode.js';
+import { PUNCTUATION, WHITE_SPACE } from './unicode.js';
 
 /** Cuts a normalised text into pieces that the model spells one by one. */
 export type PreTokenize = (text: string) => readonly string[];
@@ -18,9 +19,9 @@ export function createPreTokenizer(config: Component | null): PreTokenize {
     }
     case 'BertPreTokenizer':
       return (text) =>
-        split(text, ANY_WHITE_SPACE, 'Removed').flatMap((word) => split(word, PUNCTUATION, 'Isolated'));
+        split(text, findWhiteSpace, 'Removed').flatMap((word) => split(word, findPunctuation, 'Isolated'));
     case 'WhitespaceSplit':
-      return (text) => split(text, ANY_WHITE_SPACE, 'Removed');
+      return (text) => split(text, findWhiteSpace, 'Removed');
     case 'ByteLevel':
       return byteLevel(config);
     case 'Metaspace':
@@ -32,14 +33,16 @@ export function createPreTokenizer(config: Component | null): PreTokenize {
   }
 }
 
-const ANY_WHITE_SPACE = new RegExp(WHITE_SPACE, 'gu');
-const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
+const findWhiteSpace = findAll(new RegExp(WHITE_SPACE, 'gu'));
+const findPunctuation = findAll(PUNCTUATION);
 
 /** GPT-2's words. */
-const WORDS = new RegExp(
-  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${WHITE_SPACE}\\p{L}\\p{N}]+|` +
-    `${WHITE_SPACE}+(?!\\P{White_Space})|${WHITE_SPACE}+`,
-  'gu',
+const findWords = findAsReference(
+  new RegExp(
+    `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${WHITE_SPACE}\\p{L}\\p{N}]+|` +
+      `${WHITE_SPACE}+(?!\\P{White_Space})|${WHITE_SPACE}+`,
+    'gu',
+  ),
 );
 
 function byteLevel(config: Component): PreTokenize {
@@ -47,7 +50,7 @@ function byteLevel(config: Component): PreTokenize {
   const useWords = config['use_regex'] !== false;
   return (text) => {
     const spaced = addSpace && text !== '' && !text.startsWith(' ') ? ` ${text}` : text;
-    return (useWords ? split(spaced, WORDS, 'Isolated') : [spaced]).map(spellBytes);
+    return (useWords ? split(spaced, findWords, 'Isolated') : [spaced]).map(spellBytes);
   };
 }
 
@@ -77,20 +80,23 @@ function byteCharacters(): string[] {
 function metaspace(config: Component): PreTokenize {
   const replacement = config['replacement'];
   const scheme = config['prepend_scheme'] ?? (config['add_prefix_space'] === false ? 'never' : 'always');
-  if (typeof replacement !== 'string' || (scheme !== 'always' && scheme !== 'never')) {
+  if (typeof replacement !== 'string' || Array.from(replacement).length !== 1) {
+    throw new Unsupported(`the replacement ${JSON.stringify(replacement)} of the pre-tokenizer Metaspace`);
+  }
+  if (scheme !== 'always' && scheme !== 'never') {
     throw new Unsupported(`the prepend_scheme ${JSON.stringify(scheme)} of the pre-tokenizer Metaspace`);
   }
-  const wordStart = new RegExp(escapeForRegExp(replacement), 'gu');
+  const findStarts = findAll(new RegExp(escapeForRegExp(replacement), 'gu'));
   return (text) => {
     const marked = text.replaceAll(' ', replacement);
     const whole = scheme === 'always' && !marked.startsWith(replacement) ? replacement + marked : marked;
-    return config['split'] === false ? [whole] : split(whole, wordStart, 'MergedWithNext');
+    return config['split'] === false ? [whole] : split(whole, findStarts, 'MergedWithNext');
   };
 }
 
 function splitter(config: Component): PreTokenize {
-  const pattern = compilePattern(config['pattern']);
+  const find = compilePattern(config['pattern']);
   const behavior = splitBehaviors.find((name) => name === config['behavior']);
   if (behavior === undefined) return refuseType('split behavior', config['behavior']);
-  return (text) => split(text, pattern, behavior, config['invert'] === true);
+  return (text) => split(text, find, behavior, config['invert'] === true);
 }

@@ -1,3 +1,5 @@
+import type { Find } from './pattern.js';
+
 export const splitBehaviors = [
   'Removed',
   'Isolated',
@@ -14,14 +16,15 @@ interface Stretch {
   readonly isMatch: boolean;
 }
 
-/** Cuts a text at the matches of a global pattern; `invert` takes what lies between them for the matches. */
-export function split(text: string, pattern: RegExp, behavior: SplitBehavior, invert = false): string[] {
+/** Cuts a text at what is found in it; `invert` takes what lies between them for the matches. */
+export function split(text: string, find: Find, behavior: SplitBehavior, invert = false): string[] {
   const stretches: Stretch[] = [];
   let end = 0;
-  for (const match of text.matchAll(pattern)) {
+  for (const match of find(text)) {
+    const next = match.index + match[0].length;
     if (match.index > end) stretches.push({ text: text.slice(end, match.index), isMatch: invert });
-    if (match[0] !== '') stretches.push({ text: match[0], isMatch: !invert });
-    end = match.index + match[0].length;
+    if (next > match.index) stretches.push({ text: text.slice(match.index, next), isMatch: !invert });
+    end = next;
   }
   if (end < text.length) stretches.push({ text: text.slice(end), isMatch: invert });
   return merge(stretches, behavior);
