@@ -93,7 +93,7 @@ const lies: { readonly name: string; readonly content: unknown; readonly words: 
     words: /added token that is not complete.*PAD/,
   },
   ...['', 'AAEAAA==', 'AAQAAAAA'].map((precompiled_charsmap) => ({
-    name: `a map of characters that is cut off after ${String(precompiled_charsmap.length)} letters`,
+    name: `a broken map of characters, ${JSON.stringify(precompiled_charsmap)}`,
     content: {
       ...unigram,
       normalizer: { type: 'Sequence', normalizers: [{ type: 'Precompiled', precompiled_charsmap }] },
