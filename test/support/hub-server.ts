@@ -33,6 +33,10 @@ export type HubFault =
   | { readonly kind: 'cut'; readonly bytes: number }
   /** Sends the first `bytes` of the body, then falls silent. */
   | { readonly kind: 'stall'; readonly bytes: number }
+  /** Takes the request and never answers. */
+  | { readonly kind: 'mute' }
+  /** Sends all bytes as the range that was asked for. */
+  | { readonly kind: 'other-range' }
   /** Sends as many other bytes. */
   | { readonly kind: 'garble' }
   /** Sends everything, whatever range was asked for. */
@@ -92,6 +96,7 @@ export async function startHub(t: Pick<TestContext, 'after'>): Promise<HubServer
     const seen = see('cdn', request);
     const fault = faultFor(seen);
     const content = contents.get(new URL(seen.url, 'http://cdn').pathname.slice(1));
+    if (fault?.kind === 'mute') return;
     if (fault?.kind === 'respond') answer(response, fault.status, fault.headers);
     // S3 knows one way to sign a request, and refuses two.
     else if (seen.headers.authorization !== undefined) answer(response, 400);
@@ -102,6 +107,7 @@ export async function startHub(t: Pick<TestContext, 'after'>): Promise<HubServer
   const url = await listen((request, response) => {
     const seen = see('hub', request);
     const fault = faultFor(seen);
+    if (fault?.kind === 'mute') return;
     if (fault?.kind === 'respond') answer(response, fault.status, fault.headers);
     else route(seen, response, fault);
   });
@@ -232,7 +238,7 @@ function sendContent(
 ): ServerResponse {
   const asked =
     fault?.kind === 'no-ranges' ? undefined : /^bytes=(\d+)-$/.exec(seen.headers.range ?? '')?.[1];
-  const start = Number(asked ?? 0);
+  const start = fault?.kind === 'other-range' ? 0 : Number(asked ?? 0);
   if (asked !== undefined && start >= content.length) {
     return answer(response, 416, { 'content-range': `bytes */${String(content.length)}` });
   }
@@ -242,7 +248,9 @@ function sendContent(
     'content-length': String(body.length),
     ...(asked === undefined
       ? {}
-      : { 'content-range': `bytes ${asked}-${String(content.length - 1)}/${String(content.length)}` }),
+      : {
+          'content-range': `bytes ${String(start)}-${String(content.length - 1)}/${String(content.length)}`,
+        }),
   });
   if (seen.method === 'HEAD') {
     response.end();

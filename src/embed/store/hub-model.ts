@@ -28,7 +28,6 @@ export async function openHubModel(ref: HubRef, options: HubModelOptions): Promi
   const settings = await readHubSettings();
   const local = await findLocal(ref, settings, options);
   if (local?.isListed === true && local.missing.length === 0) return local.location;
-  if (settings.offline) return takeLocal(ref, settings, local, 'HF_HUB_OFFLINE is set', options.log);
   try {
     return withoutFiles(await pullHubModel(ref, options));
   } catch (error) {

@@ -94,6 +94,22 @@ test('a download that falls silent is given up and taken up again', async (t) =>
   assert.ok(store.log.lines.some((line) => /^warn .*silent for 0\.3 s/.test(line)));
 });
 
+test('a host that never answers is given up and asked again', async (t) => {
+  const store = await createTestStore(t);
+  setEnvironment(t, { HF_HUB_DOWNLOAD_TIMEOUT: '0.3' });
+  store.hub.add({ fault: { kind: 'mute' }, when: ofGraph, times: 1 });
+  await store.pull(REF);
+  await assertGraph(store);
+  assert.deepEqual(graphRanges(store), [undefined, undefined]);
+});
+
+test('a host that gives another range than it was asked for is not believed', async (t) => {
+  const store = await createTestStore(t);
+  store.hub.add({ fault: { kind: 'cut', bytes: 40_000 }, when: ofGraph, times: 1 });
+  store.hub.add({ fault: { kind: 'other-range' }, when: ofGraph, times: 1 });
+  await assert.rejects(store.pull(REF), { code: 'MODEL', message: /another range than it was asked for/ });
+});
+
 /** Each ends a pull; nothing of it is left that a later pull would trip over. */
 const failing: readonly {
   readonly name: string;
