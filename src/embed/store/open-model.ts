@@ -11,7 +11,7 @@ import type { Patience } from './patience.js';
 import type { ModelLocation } from '../model/model.js';
 import { openS3Model, pullS3Model } from './s3-model.js';
 
-export type { PulledFile, PulledModel } from './fetch-model.js';
+export type { PulledModel } from './fetch-model.js';
 export type { ModelLocation } from '../model/model.js';
 
 export interface OpenModelOptions extends Abortable {

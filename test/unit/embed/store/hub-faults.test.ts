@@ -184,7 +184,7 @@ test('a pull that is stopped leaves what arrived, and the next one goes on there
 test('what a killed process leaves is taken up', async (t) => {
   const store = await createTestStore(t);
   store.hub.add({ fault: { kind: 'stall', bytes: 40_000 }, when: ofGraph, times: 1 });
-  const script = fileURLToPath(new URL('puller.js', import.meta.url));
+  const script = fileURLToPath(new URL('./puller.js', import.meta.url));
   const child = spawn(process.execPath, [script, REF], { env: process.env, stdio: 'ignore' });
   const ended = new Promise((resolve) => child.on('close', resolve));
   await eventually('bytes of the graph', async () => (await partialBytes(store)) === 40_000);
@@ -198,7 +198,7 @@ test('what a killed process leaves is taken up', async (t) => {
 test('what a running process fetches is left alone', async (t) => {
   const store = await createTestStore(t);
   store.hub.add({ fault: { kind: 'stall', bytes: 40_000 }, when: ofGraph, times: 1 });
-  const script = fileURLToPath(new URL('puller.js', import.meta.url));
+  const script = fileURLToPath(new URL('./puller.js', import.meta.url));
   const child = spawn(process.execPath, [script, REF], { env: process.env, stdio: 'ignore' });
   const ended = new Promise((resolve) => child.on('close', resolve));
   t.after(async () => {
