@@ -84,7 +84,7 @@ const named: readonly NamedGraph[] = [
   { name: /^(text_)?model_bnb4\.onnx$/, precision: 'bnb4', rank: always(0), note: '4 bits' },
 ];
 
-/** Exactness first, and only then what is fast: wrong vectors cost more than hours. */
+/** The exact file first: wrong vectors cost more than hours. Then what is made for CPUs; fp16 and 4 bits are for GPUs. */
 const autoOrder: readonly Precision[] = ['fp32', 'int8', 'uint8', 'fp16', 'q4', 'q4f16', 'bnb4'];
 
 /**
@@ -134,11 +134,12 @@ export function chooseGraph(files: readonly string[], request: GraphRequest, cpu
       .filter(({ graph }) => graph !== undefined && matches(graph.precision, precision))
       .sort((a, b) => rank(a.graph, cpu) - rank(b.graph, cpu) || a.index - b.index);
     if (best?.graph === undefined) continue;
-    const why = request.precision === 'auto' ? 'the most exact there is' : `--precision ${request.precision}`;
+    const why =
+      request.precision === 'auto' ? `the first there is of ${autoOrder.join(', ')}` : 'as asked for';
     return {
       file: best.file,
       precision: best.graph.precision,
-      reason: `${why}; ${best.graph.precision}, ${best.graph.note}`,
+      reason: `${best.graph.precision}, ${best.graph.note}; ${why}`,
     };
   }
   if (request.precision === 'auto') {
@@ -166,7 +167,7 @@ const promise = (file: string): NamedGraph | undefined =>
   named.find(({ name }) => name.test(posix.basename(file)));
 
 /** Who asks for int8 wants eight bits; whether signed ones is for the CPU to say. */
-function matches(offered: Precision, wanted: Precision): boolean {
+export function matches(offered: Precision, wanted: Precision): boolean {
   return offered === wanted || (wanted === 'int8' && offered === 'uint8');
 }
 

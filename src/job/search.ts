@@ -1,3 +1,4 @@
+import { EmbatchError } from '../core/errors.js';
 import type { Hit, IndexInfo, Logger } from '../core/interfaces.js';
 import { options as declared, type Options } from '../core/options.js';
 import { assertSameSpace, newIndexInfo } from '../core/recipe.js';
@@ -29,7 +30,7 @@ export async function searchIndex(question: string, options: Options, log: Logge
   });
   try {
     const index = await requireIndex(sink);
-    const model = await modelOfIndex(index, modelOf(index, options), log);
+    const model = await modelOfIndex(index, modelOf(index, sink.uri, options), log);
     const embedding = resolveEmbedding(model, options);
     // Only the space must agree: how the documents were cut does not concern a question.
     const recipe = { space: recipeSpace(model), text: index.recipe.text };
@@ -52,11 +53,17 @@ export async function searchIndex(question: string, options: Options, log: Logge
   }
 }
 
-/** The model that the index was built with, unless one is named: a folder cannot be found by its name alone. */
-function modelOf(index: IndexInfo, options: Options): string {
+/** The model that the index was built with, unless one is named. Error: USAGE where it must be. */
+function modelOf(index: IndexInfo, sink: string, options: Options): string {
   if (options.model !== declared.model.default) return options.model;
   const { model, revision } = index.recipe.space;
   if (typeof model !== 'string') return options.model;
   if (typeof revision === 'string') return formatHubRef({ id: model, revision });
-  return bundledModels.find((name) => name === model) ?? options.model;
+  const bundled = bundledModels.find((name) => name === model);
+  if (bundled !== undefined) return bundled;
+  throw new EmbatchError(
+    'USAGE',
+    `${sink} was built with the model ${model}, from a folder or from S3, which cannot be found by its name alone: ` +
+      'name it with --model.',
+  );
 }

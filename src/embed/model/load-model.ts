@@ -2,9 +2,10 @@ import { access, readdir, stat } from 'node:fs/promises';
 import { dirname, join, posix, relative, resolve } from 'node:path';
 import { EmbatchError } from '../../core/errors.js';
 import { cpuFeatures } from '../cpu-features.js';
-import { chooseGraph, graphPlaces, isTextGraph } from '../graph-choice.js';
+import { chooseGraph, graphPlaces, isTextGraph, matches, type Precision } from '../graph-choice.js';
 import { readOnnxFile, type OnnxFile } from '../onnx-file.js';
 import { refuseStandInFile } from '../stand-in.js';
+import { readTokenizerFile } from '../tokenizer/tokenizer-file.js';
 import { planGraph, quantisesBatch, storedPrecision } from './graph-plan.js';
 import { hashConfigs, hashWeights } from './hashes.js';
 import { readJson } from './json-file.js';
@@ -48,18 +49,22 @@ export async function loadModel(location: ModelLocation, options: ModelOptions):
   const own = await checkWidths(encoded.encoder, steps, modules, folder);
   const cut = resolveWidth({ own, known, config, sentenceConfig }, options);
   const prompts = resolvePrompts(sentenceConfig, known, options);
-  const tokenizer = join(home, 'tokenizer.json');
+  const isPooled = encoded.encoder.kind === 'graph' && encoded.encoder.pooled;
+  const stepsOrigin = isPooled ? 'the graph, which does the rest itself' : modules.origin;
+  const tokenizer = { file: join(home, 'tokenizer.json'), ...encoded.tokenizer };
+  // Found out here, in its own words, rather than by the first worker.
+  await readTokenizerFile(tokenizer);
   const weights = weightFiles(encoded, steps);
   const [weightsHash, tokenizerHash, configs] = await Promise.all([
     hashWeights(weights),
-    hashWeights([tokenizer]),
+    hashWeights([tokenizer.file]),
     hashConfigs(folder, modules.path, modules.files),
   ]);
   return {
     ...location,
     encoder: encoded.encoder,
     steps: [...steps, ...cut.steps],
-    tokenizer: { file: tokenizer, ...encoded.tokenizer },
+    tokenizer,
     maxTokens: encoded.maxTokens.value,
     dimensions: cut.dimensions.value,
     documentPrompt: prompts.document.value,
@@ -72,7 +77,7 @@ export async function loadModel(location: ModelLocation, options: ModelOptions):
       model: 'the reference to it',
       revision: location.revision === null ? 'only models of the hub have one' : 'commit of the hub',
       weights: `SHA-256 of ${weights.map((file) => relative(folder, file)).join(', ')}`,
-      tokenizer: `SHA-256 of ${relative(folder, tokenizer)}`,
+      tokenizer: `SHA-256 of ${relative(folder, tokenizer.file)}`,
       configs: 'SHA-256 of the configuration files',
       graph: encoded.precision.origin,
       precision: 'what the weights are stored as',
@@ -80,17 +85,18 @@ export async function loadModel(location: ModelLocation, options: ModelOptions):
       output: 'the graph',
       padding: 'tokenizer_config.json, and whether the graph pools',
       tasks: 'the graph and config.json',
-      steps: modules.origin,
-      pooling: modules.origin,
-      includePrompt: modules.origin,
-      dense: modules.origin,
-      normalize: modules.origin,
+      steps: stepsOrigin,
+      pooling: stepsOrigin,
+      includePrompt: stepsOrigin,
+      dense: stepsOrigin,
+      normalize: stepsOrigin,
       dimensions: cut.dimensions.origin,
       documentPrompt: prompts.document.origin,
       queryPrompt: prompts.query.origin,
       batchInvariant: 'operators of the graph',
     },
-    notices: [...modules.notices, ...encoded.notices, ...prompts.notices],
+    // What a graph does itself was not assumed.
+    notices: [...(isPooled ? [] : modules.notices), ...encoded.notices, ...prompts.notices],
   };
 }
 
@@ -147,10 +153,10 @@ async function loadGraph(read: Read): Promise<Encoded> {
   const file = join(folder, choice.file);
   const onnx = readOnnxFile(file);
   const precision = storedPrecision(onnx);
-  if (options.precision !== 'auto' && choice.precision === 'fp32' && precision !== 'fp32') {
+  if (options.precision !== 'auto' && isPlain(precision) && !matches(precision, options.precision)) {
     throw new EmbatchError(
       'MODEL',
-      `${file} is named like fp32 and holds ${precision} weights; choose --precision auto to use it as what it is.`,
+      `${file} holds ${precision} weights, not ${options.precision}; choose --precision auto to use it as what it is.`,
     );
   }
   const own = await sentenceBertConfig(home);
@@ -174,6 +180,9 @@ async function loadGraph(read: Read): Promise<Encoded> {
     notices: quantisesBatch(onnx) ? [batchNotice(file)] : [],
   };
 }
+
+/** Precisions that are read off the weights without doubt; packed ones have many forms. */
+const isPlain = (precision: Precision): boolean => ['fp32', 'fp16', 'int8', 'uint8'].includes(precision);
 
 const batchNotice = (file: string): string =>
   `${file} quantises over whole batches (dynamic int8): a text's vector depends on the texts it is batched with. ` +

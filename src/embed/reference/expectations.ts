@@ -88,9 +88,11 @@ function vectorsIn(values: Readonly<Record<string, unknown>>, model: Model): Nam
   add('embedding', values['embedding']);
   const pooling = model.steps.find((step): step is Step & { kind: 'pooling' } => step.kind === 'pooling');
   const kind = model.steps.some((step) => step.kind === 'normalize') ? 'normalized' : 'raw';
-  const modes = (values[kind] ?? {}) as Record<string, unknown>;
-  if (!Array.isArray(modes) && pooling !== undefined) {
-    add(`${kind} ${pooling.modes.join('+')}`, modes[pooling.modes.join('+')]);
+  const ofKind = values[kind];
+  if (Array.isArray(ofKind)) add(kind, ofKind);
+  else if (pooling !== undefined) {
+    const modes = pooling.modes.join('+');
+    add(`${kind} ${modes}`, ((ofKind ?? {}) as Record<string, unknown>)[modes]);
   }
   const others = Object.entries(values).filter(([key]) => key !== 'input_ids' && key !== 'embedding');
   for (const [key, value] of others) if (!isCutOnly(key)) add(key, value);

@@ -1,6 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EmbatchError, describeError } from '../../core/errors.js';
+import { refuseStandIn } from '../stand-in.js';
 import {
   assignIds,
   checkModel,
@@ -41,7 +42,9 @@ const OLDER_FILES = ['tokenizer.model', 'sentencepiece.bpe.model', 'spiece.model
  * Error: MODEL.
  */
 export async function readTokenizerFile(spec: TokenizerSpec): Promise<TokenizerFile> {
-  const parsed = parse(await readText(spec.file), spec.file);
+  const text = await readText(spec.file);
+  refuseStandIn(spec.file, text);
+  const parsed = parse(text, spec.file);
   const model = checkModel(parsed['model'], spec.file);
   const vocabulary = checkVocabulary(model, spec.file);
   checkUnknown(model, vocabulary, spec.file);

@@ -314,7 +314,7 @@ refused('a padding id beyond the table', {
 });
 refused('no tokenizer', {
   change: (folder) => rm(join(folder, 'tokenizer.json')),
-  says: ['tokenizer.json cannot be read'],
+  says: ['has no readable tokenizer', 'save_pretrained(folder)'],
 });
 refused('a tokenizer without a vocabulary', {
   change: (folder) => edit(folder, 'tokenizer.json', { model: { type: 'WordPiece' } }),
@@ -428,7 +428,7 @@ refused('a graph named like fp32 that holds int8, asked for as fp32', {
   model: 'graph-dynamic-int8',
   change: (folder) => rename(join(folder, 'onnx/model_quantized.onnx'), join(folder, 'onnx/model.onnx')),
   options: { precision: 'fp32' },
-  says: ['onnx/model.onnx is named like fp32 and holds int8 weights', '--precision auto'],
+  says: ['onnx/model.onnx holds int8 weights, not fp32', '--precision auto'],
 });
 
 // ---- Dense -----------------------------------------------------------------------------------------------------------------

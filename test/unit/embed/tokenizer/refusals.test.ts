@@ -42,7 +42,7 @@ const lies: { readonly name: string; readonly content: unknown; readonly words: 
   {
     name: 'a pointer in place of the file',
     content: 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 466062\n',
-    words: /is not JSON .* pointer/,
+    words: /is a Git LFS pointer, not the file itself/,
   },
   { name: 'a list', content: [], words: /holds no JSON object/ },
   { name: 'no model', content: { ...bert, model: undefined }, words: /has no model/ },
