@@ -8,6 +8,7 @@ import type { Row } from '#embatch/core/interfaces.js';
 import type { ModelCheck } from '#embatch/job/check-model.js';
 import type { ModelInspection } from '#embatch/job/inspect-model.js';
 import type { RunSummary } from '#embatch/job/summary.js';
+import { filesOf, startHub } from '../support/hub-server.js';
 import { testData } from '../support/paths.js';
 import { runCli } from '../support/run-cli.js';
 import { tempFolder, writeFiles } from '../support/temp-folder.js';
@@ -212,6 +213,49 @@ test('a search embeds a question as the index was built: its width, prompts and 
   const other = await runCli(['run', 'docs', '--model', model], { cwd: folder });
   assert.equal(other.code, 2, 'another width and other prompts are another space');
   assert.match(other.stderr, /dimensions/);
+});
+
+test('a model of the hub is pulled once, pinned by its commit, and a search finds it again by the index', async (t) => {
+  const folder = await tempFolder(t);
+  await writeFiles(folder, { 'docs/a.txt': 'one text about water' });
+  const hub = await startHub(t);
+  const commit = 'a'.repeat(40);
+  hub.models['org/tiny'] = {
+    refs: { main: commit },
+    commits: { [commit]: await filesOf(tiny('tiny-bert')) },
+  };
+  const env = { HF_ENDPOINT: hub.url, HF_HOME: join(folder, 'hub'), XDG_CACHE_HOME: join(folder, 'cache') };
+  const pulled = await runCli(['models', 'pull', 'hf:org/tiny', '--json'], { cwd: folder, env });
+  assert.equal(pulled.code, 0, pulled.stderr);
+  const { id, revision, bytesFetched } = JSON.parse(pulled.stdout) as Record<string, unknown>;
+  assert.deepEqual([id, revision], ['org/tiny', commit]);
+  assert.ok(Number(bytesFetched) > 100_000);
+  const listed = await runCli(['models', 'list'], { cwd: folder, env });
+  assert.match(listed.stdout, /^hf:org\/tiny .*hub/m);
+
+  const asked = hub.requests.length;
+  const run = await runCli(['run', 'docs', '--model', 'hf:org/tiny', '--json'], { cwd: folder, env });
+  assert.equal(run.code, 0, run.stderr);
+  const offline = { ...env, HF_HUB_OFFLINE: '1' };
+  const answer = await runCli(['search', 'one text about water', '--json'], { cwd: folder, env: offline });
+  assert.equal(answer.code, 0, answer.stderr);
+  const { hits, model } = JSON.parse(answer.stdout) as { hits: { score: number }[]; model: string };
+  assert.equal(model, 'org/tiny');
+  assert.ok((hits[0]?.score ?? 0) > 0.9999);
+  assert.equal(hub.requests.length, asked, 'what is here needs no network');
+
+  const missing = await runCli(['models', 'pull', 'hf:org/none'], { cwd: folder, env });
+  assert.equal(missing.code, 22);
+  assert.match(missing.stderr, /org\/none/);
+});
+
+test('a search in an index of a model folder asks for the folder', async (t) => {
+  const folder = await tempFolder(t);
+  await writeFiles(folder, { 'docs/a.txt': 'one text about water' });
+  await runCli(['run', 'docs', '--model', tiny('tiny-bert')], { cwd: folder });
+  const asked = await runCli(['search', 'water'], { cwd: folder });
+  assert.equal(asked.code, 2);
+  assert.match(asked.stderr, /was built with the model tiny-bert, .*name it with --model/);
 });
 
 test('without --precision a run goes on with the graph that the index was built with', async (t) => {
