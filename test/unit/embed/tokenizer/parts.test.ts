@@ -205,6 +205,33 @@ for (const { name, of, change } of variants) {
   });
 }
 
+test('both backends weigh unknown characters and break ties the same', async (context) => {
+  const vocab = [
+    ['<unk>', 0],
+    ['y', -1],
+    ['xy', -15],
+    ['zxy', -30],
+    ['a', -1],
+    ['aa', -2],
+    ['aaa', -3],
+    ['ab', -2.5],
+    ['b', -1.5],
+  ];
+  const content = {
+    ...readTiny('tiny-xlmr-unigram'),
+    added_tokens: [],
+    post_processor: null,
+    pre_tokenizer: null,
+  };
+  const file = await tokenizerFile(context, { ...content, model: { type: 'Unigram', unk_id: 0, vocab } });
+  const letters = ['a', 'b', 'x', 'y', 'z'];
+  const words = letters.flatMap((one) => letters.flatMap((two) => letters.map((three) => one + two + three)));
+  await assertEqualIds(file, [
+    ...words,
+    ...words.map((word, index) => word + (words.at(-index) ?? '') + word),
+  ]);
+});
+
 /** Characters and bytes as Gemma has them: unknown characters become their bytes, or unknown tokens. */
 function characterPairs(options: object): object {
   const bytes = Array.from(
