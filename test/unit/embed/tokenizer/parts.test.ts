@@ -210,7 +210,7 @@ test('both backends weigh unknown characters and break ties the same', async (co
     ['<unk>', 0],
     ['y', -1],
     ['xy', -15],
-    ['zxy', -30],
+    ['zxy', -14],
     ['a', -1],
     ['aa', -2],
     ['aaa', -3],
