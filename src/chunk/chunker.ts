@@ -1,3 +1,4 @@
+import { truncateIds } from '../core/truncate-ids.js';
 import type { Chunk, Chunker, ChunkOutcome, Document, Tokenizer } from '../core/interfaces.js';
 import { formatCount } from '../core/units.js';
 import { modelInput, textRoom, wholeFrame } from './frames.js';
@@ -10,7 +11,6 @@ import { cutDocument } from './recursive.js';
 import { parseTemplate } from './template.js';
 import type { Template } from './template.js';
 import { codePointCounter, trimRange } from './text.js';
-import { truncateIds } from './truncate.js';
 
 export type { ChunkerOptions } from './options.js';
 
@@ -95,7 +95,7 @@ async function chunkWhole(job: ChunkJob, document: Document): Promise<ChunkOutco
   const [ids = new Int32Array()] =
     headIds !== undefined && headIds.length > maxTokens ? [headIds] : await tokenizer.encode([input]);
   const cutTokens = Math.max(tokens, ids.length) - maxTokens;
-  return one(document, truncateIds(ids, maxTokens, tokenizer.specialTokens), cutTokens);
+  return one(document, truncateIds(ids, maxTokens, tokenizer.closingTokens), cutTokens);
 }
 
 function wholeInput({ options, template }: ChunkJob, document: Document): string {

@@ -1,4 +1,5 @@
 import { EmbatchError } from '../core/errors.js';
+import { truncateIds } from '../core/truncate-ids.js';
 import type { Chunk, Document, Tokenizer } from '../core/interfaces.js';
 import { createFrames, modelInput } from './frames.js';
 import type { Frame, FrameLimits, Frames } from './frames.js';
@@ -11,7 +12,6 @@ import { planChunks } from './plan.js';
 import { cutInTwo, sizePieces } from './sizing.js';
 import type { SizingContext } from './sizing.js';
 import { codePointCounter, isOneCodePoint } from './text.js';
-import { truncateIds } from './truncate.js';
 
 /** Text (UTF-16 code units) that is planned at once: bounds the memory, and what a correction plans again. */
 const MIN_BLOCK_CHARS = 65_536;
@@ -191,7 +191,7 @@ class Cutter {
       start: this.#countStarts(chunk.start),
       end: this.#countEnds(chunk.end),
       heading: this.#headings.pathAt(chunk.start),
-      tokenIds: excess > 0 ? truncateIds(ids, chunkTokens, this.#tokenizer.specialTokens) : ids,
+      tokenIds: excess > 0 ? truncateIds(ids, chunkTokens, this.#tokenizer.closingTokens) : ids,
       truncatedTokens: this.#frameOf(chunk).truncatedTokens + excess,
     });
   }

@@ -24,7 +24,9 @@ function summaryLines(summary: RunSummary, options: Options): string[] {
   const lines = [
     `${title(summary)} in ${formatDuration(seconds * 1000)}: ${formatCount(summary.documents)} documents of ` +
       `${formatCount(objects.embedded)} objects, ${formatCount(vectors.written)} vectors in ${summary.sink}`,
-    `  rate     ${formatCount(summary.tokensPerSecond)} tokens/s, ${rate.toFixed(1)} documents/s`,
+    ...(summary.documents > 0
+      ? [`  rate     ${formatCount(summary.tokensPerSecond)} tokens/s, ${rate.toFixed(1)} documents/s`]
+      : []),
     `  objects  ${formatCount(objects.listed)} listed` +
       (summary.shard.count > 1
         ? `, ${formatCount(objects.mine)} of shard ${summary.shard.index} of ${summary.shard.count}`

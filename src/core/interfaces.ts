@@ -166,6 +166,8 @@ export interface Chunker {
 export interface Tokenizer {
   /** Special tokens that {@link encode} adds to each text. */
   readonly specialTokens: number;
+  /** How many of them stand behind the text. */
+  readonly closingTokens: number;
   /** Tokens of each text without special tokens. */
   count(texts: readonly string[]): Promise<number[]>;
   /** Ids of each text with special tokens, of any length: truncation and padding are never applied. */

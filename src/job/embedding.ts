@@ -34,7 +34,13 @@ export async function resolveModel(options: Options, context: ResolveContext): P
   const space = index?.recipe.space;
   const isSame = space?.['model'] === modelId(options.model) && options.precision === 'auto';
   const graphFile = isSame ? optionsOfSpace(space).graphFile : undefined;
-  const location = await openModel(options.model, { precision: options.precision, graphFile, log, signal });
+  const location = await openModel(options.model, {
+    precision: options.precision,
+    graphFile,
+    anonymous: options.anonymous,
+    log,
+    signal,
+  });
   return loadModel(location, {
     precision: options.precision,
     graphFile,
@@ -98,6 +104,7 @@ export function resolveEmbedding(model: Model, options: Options): Embedding {
     template: chunker.template,
     textField: fields.textField ?? null,
     titleField: fields.titleField ?? null,
+    idField: fields.idField ?? null,
   };
   return { model, chunker, fields, recipe: { space: recipeSpace(model), text } };
 }

@@ -7,7 +7,8 @@ export interface ObjectOutcome {
   readonly key: string;
   /** The version that was read. */
   readonly version: string;
-  readonly status: 'done' | 'failed' | 'skipped';
+  /** `gone` was deleted since it was listed; some of its rows may have been written. */
+  readonly status: 'done' | 'failed' | 'skipped' | 'gone';
   /** Rows that the sink acknowledged. */
   readonly chunks: number;
   readonly reason?: string;
@@ -29,6 +30,7 @@ export class ObjectProgress {
   #failed = 0;
   #rows = 0;
   #skipReason: string | undefined;
+  #gone = false;
 
   constructor(object: SourceObject, tally: Tally, onSettled: (outcome: ObjectOutcome) => void) {
     this.object = object;
@@ -66,6 +68,16 @@ export class ObjectProgress {
     this.#failed += 1;
   }
 
+  /** Deleted since it was listed, perhaps while it was being read. */
+  gone(): void {
+    this.#gone = true;
+  }
+
+  /** The version that is read. */
+  get version(): string {
+    return this.#version;
+  }
+
   /** The whole object, or one of its records, holds nothing to embed. */
   skipped(reason: string): void {
     this.#skipReason ??= reason;
@@ -84,6 +96,10 @@ export class ObjectProgress {
     if (this.#failed > 0) {
       objects.failed += 1;
       this.#onSettled({ ...outcome, status: 'failed' });
+    } else if (this.#gone) {
+      objects.skipped += 1;
+      count(skipped, 'gone');
+      this.#onSettled({ ...outcome, status: 'gone' });
     } else if (this.#embedded > 0) {
       objects.embedded += 1;
       this.#onSettled({ ...outcome, status: 'done' });

@@ -87,9 +87,6 @@ async function* replay(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array
   yield* pieces;
 }
 
-/** Why an object was skipped that was deleted since it was listed. */
-export const GONE = 'gone';
-
 /** An object that cannot be read costs that object; any other error ends the shard. */
 async function objectUnread(
   progress: ObjectProgress,
@@ -98,7 +95,7 @@ async function objectUnread(
 ): Promise<void> {
   if (isEmbatchError(error, 'OBJECT_GONE')) {
     // Deleted since it was listed: no longer a part of the source.
-    progress.skipped(GONE);
+    progress.gone();
   } else if (isEmbatchError(error, 'OBJECT_DENIED') || isEmbatchError(error, 'OBJECT_UNREADABLE')) {
     const { unreadable } = context.tally;
     unreadable.count += 1;

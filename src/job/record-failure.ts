@@ -23,7 +23,8 @@ export async function deadLetter(
 
 /** The failure as a dead letter, in the tally and with its object. */
 export function recordFailure(progress: ObjectProgress, failure: Failure, context: PipelineContext): void {
-  const { key, version } = progress.object;
+  const { key } = progress.object;
+  const { version } = progress;
   const { record, stage, reason, chunk } = failure;
   const letter = { key, version, record, stage, reason, ...(chunk === undefined ? {} : { chunk }) };
   progress.failed();

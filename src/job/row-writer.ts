@@ -74,7 +74,10 @@ export function createRowWriter(sink: Sink, options: Abortable = {}): RowWriter 
       if (batch.length >= limits.maxRows || Date.now() - oldest > MAX_WAIT_MS) await dispatch();
     },
     async flush() {
-      await dispatch();
+      // What is under way is answered in any case, also after a failure.
+      const dispatched = dispatch();
+      await Promise.allSettled([dispatched, ...inFlight]);
+      await dispatched;
       await Promise.all(inFlight);
       if (failure !== undefined) throw failure.error;
     },

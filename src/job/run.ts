@@ -162,12 +162,17 @@ async function runShard(shardRun: ShardRun): Promise<void> {
   const ledger = await openLedger({
     store: state,
     indexId: index.indexId,
+    sinkUri: sink.uri,
     sourceId: source.id,
     run,
     shard: keys,
+    writer: { index: rank.index, count: rank.count },
     shardOf,
     log,
   });
+  if (existing !== undefined && ledger.isEmpty) {
+    log.info(`${state.uri} has no ledger of this source and index: everything is embedded`);
+  }
   closers.push(async () => {
     ledger.close();
     await ledger.flush();

@@ -5,7 +5,6 @@ import type { LedgerEntry } from '../ledger/objects/entry.js';
 import { shardOf } from '../shard/shard-of-key.js';
 import { ObjectProgress, type ObjectOutcome } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
-import { GONE } from './read-objects.js';
 import { count } from './tally.js';
 
 /**
@@ -18,19 +17,18 @@ export async function* selectObjects(context: PipelineContext): AsyncGenerator<O
     if (stop.aborted) return;
     // Rows of objects that are gone stay, as docs/ledger.md says.
     if (change.kind === 'gone') continue;
-    if (change.kind === 'unchanged' && isCurrent(change.entry, context)) {
-      settle(change.entry, context);
-      continue;
-    }
-    const progress = new ObjectProgress(change.object, tally, (outcome) => {
-      keep(outcome, context);
-    });
     const skip = reasonToSkip(change.object);
-    if (skip === undefined) {
-      yield progress;
+    if (skip !== undefined) {
+      // Costs nothing to find out again, and may change without a new version, as archived objects do.
+      tally.objects.skipped += 1;
+      count(tally.skipped, skip);
+    } else if (change.kind === 'unchanged' && isCurrent(change.entry, context)) {
+      settle(change.entry, context);
     } else {
-      progress.skipped(skip);
-      progress.answered();
+      if (change.kind !== 'new') ledger.begin(change.entry);
+      yield new ObjectProgress(change.object, tally, (outcome) => {
+        keep(outcome, context);
+      });
     }
   }
 }
@@ -63,12 +61,9 @@ function settle({ status, reason }: LedgerEntry, { tally }: PipelineContext): vo
   }
 }
 
-/**
- * What is done goes into the ledger. What failed does not: the next run tries it again. Nor does what was skipped
- * without being opened, which costs nothing to find out again.
- */
+/** What is done goes into the ledger. What failed, or went away meanwhile, does not: the next run tries it again. */
 function keep(outcome: ObjectOutcome, { ledger, text }: PipelineContext): void {
   const { key, version, status, chunks, reason } = outcome;
-  if (status === 'failed' || reason === GONE) return;
+  if (status === 'failed' || status === 'gone') return;
   ledger.commit({ key, version, status, chunks, text, ...(reason === undefined ? {} : { reason }) });
 }

@@ -13,6 +13,8 @@ export async function writeBundle(
   result: readonly EmbeddedPart[],
   context: PipelineContext,
 ): Promise<void> {
+  // Before the first row of an object replaces one of its former version.
+  await context.ledger.begun();
   for (const [index, { progress }] of bundle.entries()) {
     const part = result[index];
     if (part === undefined) throw new EmbatchError('BUG', 'a worker left out a part of its bundle');

@@ -1,6 +1,6 @@
 /** A second run costs only what changed, and a killed one is taken up where it was. */
 import assert from 'node:assert/strict';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect } from '@lancedb/lancedb';
@@ -53,6 +53,36 @@ test('an index that was dropped is filled again, whatever the ledger says', asyn
   assert.deepEqual([again.objects.unchanged, again.objects.embedded], [0, 2]);
   const recreated = summaryOf(await runCli([...run, '--recreate'], { cwd: folder }));
   assert.deepEqual([recreated.objects.unchanged, recreated.objects.embedded], [0, 2]);
+});
+
+test('a version that comes back is embedded again where a later one was begun and failed', async (t) => {
+  const folder = await tempFolder(t);
+  const file = join(folder, 'docs/a.jsonl');
+  const first = '{"text":"the first"}\n';
+  const time = new Date('2026-01-01T00:00:00Z');
+  const write = async (content: string): Promise<void> => {
+    await writeFile(file, content);
+    await utimes(file, time, time);
+  };
+  await writeFiles(folder, { 'docs/a.jsonl': first });
+  await write(first);
+  const run = ['run', 'docs', ...tiny, '--sink', 'jsonl:out', '--json'];
+  assert.equal(summaryOf(await runCli(run, { cwd: folder })).exitCode, 0);
+  await write('{"text":"another"}\n{"text": oops\n');
+  assert.equal(summaryOf(await runCli(run, { cwd: folder })).exitCode, 20);
+  await write(first);
+  const back = summaryOf(await runCli(run, { cwd: folder }));
+  assert.deepEqual([back.objects.unchanged, back.objects.embedded], [0, 1]);
+});
+
+test('other ids of records are another way to cut: the run says so, and --refresh-text uses them', async (t) => {
+  const folder = await tempFolder(t);
+  await writeFiles(folder, { 'docs/a.jsonl': '{"id":"x","sku":"y","text":"a text"}\n' });
+  const run = ['run', 'docs', ...tiny, '--json'];
+  await runCli(run, { cwd: folder });
+  const other = await runCli([...run, '--id-field', 'sku', '--refresh-text'], { cwd: folder });
+  assert.equal(summaryOf(other).objects.embedded, 1);
+  assert.match(other.stderr, /other chunk options/);
 });
 
 test('what failed is tried again by the next run', async (t) => {

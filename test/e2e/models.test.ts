@@ -249,6 +249,19 @@ test('a model of the hub is pulled once, pinned by its commit, and a search find
   assert.match(missing.stderr, /org\/none/);
 });
 
+for (const flags of [
+  ['--max-tokens', '128'],
+  ['--max-tokens', '300'],
+  ['--dimensions', '64', '--force-dimensions'],
+]) {
+  test(`the bundled model passes its own check with ${flags.join(' ')}`, async (t) => {
+    const folder = await tempFolder(t);
+    await writeFiles(folder, { 'docs/a.txt': 'one text about water' });
+    const run = await runCli(['run', 'docs', '--chunk-tokens', '100', ...flags], { cwd: folder });
+    assert.equal(run.code, 0, run.stderr);
+  });
+}
+
 test('a search in an index of a model folder asks for the folder', async (t) => {
   const folder = await tempFolder(t);
   await writeFiles(folder, { 'docs/a.txt': 'one text about water' });

@@ -40,6 +40,7 @@ export const growingTokenizer: Tokenizer = toy((text) =>
 function toy(split: (text: string) => readonly string[]): Tokenizer {
   return {
     specialTokens: 2,
+    closingTokens: 1,
     count: (texts) => Promise.resolve(texts.map((text) => split(text).length)),
     encode: (texts) =>
       Promise.resolve(

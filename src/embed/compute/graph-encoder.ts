@@ -135,7 +135,11 @@ async function run(
   const expected = graph.pooled ? [batch.rows, graph.width] : [batch.rows, batch.length, graph.width];
   if (output?.dims.join() === expected.join()) {
     if (output.data instanceof Float32Array) return output.data;
-    if (output.data instanceof Uint16Array) return float16ToFloat32(output.data);
+    if (output.type === 'float16') {
+      // A Float16Array where the platform has one, else the bits.
+      const { buffer, byteOffset, length } = output.data as Uint16Array;
+      return float16ToFloat32(new Uint16Array(buffer, byteOffset, length));
+    }
   }
   throw new EmbatchError(
     'MODEL',

@@ -1,4 +1,5 @@
 import type { Tokenizer } from '../../core/interfaces.js';
+import { truncateIds } from '../../core/truncate-ids.js';
 import type { Model } from '../model/model.js';
 import type { TokenizerBackend } from '../tokenizer/backend.js';
 import { loadTokenizer, type LoadedTokenizer } from '../tokenizer/tokenizer.js';
@@ -41,7 +42,7 @@ export async function createTextEmbedder(
       const prompt = promptOf(model, side);
       const inputs = texts.map((text) => cutCharacters(prompt + text, model));
       const encoded = await tokenizer.encode(inputs);
-      return encoded.map((ids) => truncateIds(ids, model.maxTokens, tokenizer.specialTokens));
+      return encoded.map((ids) => truncateIds(ids, model.maxTokens, tokenizer.closingTokens));
     },
     embed: (inputs, side) => embedder.embed(inputs, { side, promptTokens: promptTokens[side] }),
   };
@@ -68,12 +69,4 @@ function cutCharacters(text: string, { encoder }: Model): string {
   const limit = encoder.kind === 'table' ? encoder.maxCharacters : Infinity;
   // A code point has one or two UTF-16 code units.
   return text.length <= limit ? text : Array.from(text).slice(0, limit).join('');
-}
-
-/** The first ids and, where the tokenizer closes its inputs with a special token, that one as the last. */
-function truncateIds(ids: Int32Array, limit: number, specialTokens: number): Int32Array {
-  if (ids.length <= limit) return ids;
-  const kept = ids.slice(0, limit);
-  if (specialTokens > 0) kept[limit - 1] = ids.at(-1) as number;
-  return kept;
 }

@@ -57,6 +57,13 @@ export function planGraph(facts: GraphFacts): GraphPlan {
     );
   }
   const isPooled = output === pooled;
+  if (isPooled && steps.some((step) => step.kind === 'pooling' && !step.includePrompt)) {
+    throw new EmbatchError(
+      'MODEL',
+      `${file} pools inside, all tokens of it, and the model's Pooling leaves out the prompt (include_prompt): a graph with ` +
+        'last_hidden_state is needed.',
+    );
+  }
   const rest = isPooled ? afterPooledGraph(steps, config) : steps;
   const width = outputWidth(output, isPooled, facts);
   return {

@@ -35,11 +35,22 @@ async function hashFile(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
+/** sentence-transformers' own settings of an encoder; the file has had a name for each family. The first found counts. */
+export const sentenceBertNames = [
+  'sentence_bert_config.json',
+  'sentence_roberta_config.json',
+  'sentence_distilbert_config.json',
+  'sentence_camembert_config.json',
+  'sentence_albert_config.json',
+  'sentence_xlm-roberta_config.json',
+  'sentence_xlnet_config.json',
+] as const;
+
 /** Files whose content decides vectors, beside weights and tokenizer. */
 const rootFiles = ['config_sentence_transformers.json'];
 const encoderFiles = [
   'config.json',
-  'sentence_bert_config.json',
+  ...sentenceBertNames,
   'tokenizer_config.json',
   'special_tokens_map.json',
 ];

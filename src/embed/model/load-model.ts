@@ -7,7 +7,7 @@ import { readOnnxFile, type OnnxFile } from '../onnx-file.js';
 import { refuseStandInFile } from '../stand-in.js';
 import { readTokenizerFile } from '../tokenizer/tokenizer-file.js';
 import { planGraph, quantisesBatch, storedPrecision } from './graph-plan.js';
-import { hashConfigs, hashWeights } from './hashes.js';
+import { hashConfigs, hashWeights, sentenceBertNames } from './hashes.js';
 import { readJson } from './json-file.js';
 import { findKnownModel, type KnownModel } from './known-models.js';
 import { resolveMaxTokens } from './max-tokens.js';
@@ -129,6 +129,12 @@ interface Encoded {
 
 async function loadTable({ home, config, modules, options }: Read): Promise<Encoded> {
   const plan = await planTable(home, config, modules.steps);
+  if (options.precision !== 'auto' && !matches(plan.precision, options.precision)) {
+    throw new EmbatchError(
+      'MODEL',
+      `${plan.encoder.file} holds ${plan.precision} vectors, not ${options.precision}; choose --precision auto.`,
+    );
+  }
   const given = options.maxTokens;
   return {
     encoder: plan.encoder,
@@ -222,17 +228,6 @@ function externalFile(graph: string, name: string): string {
   if (file.startsWith(`${folder}/`) || file.startsWith(`${folder}\\`)) return file;
   throw new EmbatchError('MODEL', `${graph} keeps weights in ${name}, which is outside of its folder.`);
 }
-
-/** The file has had a name for each family. */
-const sentenceBertNames = [
-  'sentence_bert_config.json',
-  'sentence_roberta_config.json',
-  'sentence_distilbert_config.json',
-  'sentence_camembert_config.json',
-  'sentence_albert_config.json',
-  'sentence_xlm-roberta_config.json',
-  'sentence_xlnet_config.json',
-] as const;
 
 interface SentenceBertConfig {
   readonly file: string;

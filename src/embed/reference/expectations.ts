@@ -88,6 +88,7 @@ function vectorsIn(values: Readonly<Record<string, unknown>>, model: Model): Nam
   add('embedding', values['embedding']);
   const pooling = model.steps.find((step): step is Step & { kind: 'pooling' } => step.kind === 'pooling');
   const kind = model.steps.some((step) => step.kind === 'normalize') ? 'normalized' : 'raw';
+  if (isNumbers(values['embedding'])) add('embedding, cut', cutAndNormalised(values['embedding'], model));
   const ofKind = values[kind];
   if (Array.isArray(ofKind)) add(kind, ofKind);
   else if (pooling !== undefined) {
@@ -98,6 +99,16 @@ function vectorsIn(values: Readonly<Record<string, unknown>>, model: Model): Nam
   for (const [key, value] of others) if (!isCutOnly(key)) add(key, value);
   for (const [key, value] of others) if (isCutOnly(key)) add(key, value);
   return found;
+}
+
+/** What a model that cuts should make of a whole vector; undefined where that cannot be told from the vector alone. */
+function cutAndNormalised(vector: readonly number[], { steps, dimensions }: Model): number[] | undefined {
+  const cut = steps.findIndex((step) => step.kind === 'cut');
+  const isDirect = cut > 0 && steps[cut - 1]?.kind !== 'layer-norm';
+  if (!isDirect || vector.length < dimensions) return undefined;
+  const kept = vector.slice(0, dimensions);
+  const norm = Math.hypot(...kept);
+  return norm === 0 ? kept : kept.map((value) => value / norm);
 }
 
 /** Cut, and not normalised again: its direction counts, its length does not. */

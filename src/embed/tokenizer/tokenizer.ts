@@ -62,6 +62,7 @@ export async function loadTokenizer(
   const [empty = []] = spec.specialTokens ? await encodeAll([''], true) : [];
   return {
     specialTokens: empty.length,
+    closingTokens: spec.specialTokens ? around.after.length : 0,
     count: async (texts) => (await encodeAll(texts, false)).map((ids) => ids.length),
     encode: async (texts) => (await encodeAll(texts, spec.specialTokens)).map((ids) => Int32Array.from(ids)),
     isSpecial: (id) => special.has(id),

@@ -45,7 +45,8 @@ export async function* diffListing(
         yield { kind: 'new', object };
         continue;
       }
-      yield { kind: entry.version === object.version ? 'unchanged' : 'changed', object, entry };
+      const isSettled = entry.status !== 'open' && entry.version === object.version;
+      yield { kind: isSettled ? 'unchanged' : 'changed', object, entry };
       entry = await next();
     }
     for (; entry !== undefined; entry = await next()) yield { kind: 'gone', entry };

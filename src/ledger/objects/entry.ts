@@ -5,8 +5,11 @@ export interface LedgerEntry {
   readonly key: string;
   /** The version that was read. */
   readonly version: string;
-  /** `skipped` held nothing to embed. */
-  readonly status: 'done' | 'skipped';
+  /**
+   * `skipped` held nothing to embed. `open` is being written anew: what the index holds of it is unknown until another
+   * entry comes, so it counts as changed, whatever version it has.
+   */
+  readonly status: 'done' | 'skipped' | 'open';
   /** Rows of it in the sink. */
   readonly chunks: number;
   /** Fingerprint of the text half of the recipe that it was cut with. */
@@ -24,7 +27,7 @@ export function formatEntry({ key, version, status, chunks, text, reason }: Ledg
   );
 }
 
-const statuses: readonly unknown[] = ['done', 'skipped'];
+const statuses: readonly unknown[] = ['done', 'skipped', 'open'];
 
 /** undefined for anything that {@link formatEntry} does not write. */
 export function parseEntry(line: string): LedgerEntry | undefined {

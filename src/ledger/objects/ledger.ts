@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Abortable, Logger, StateStore } from '../../core/interfaces.js';
 import { shardName, type ShardRef } from '../names.js';
+import { compareUtf8 } from '../../core/bytes-order.js';
 import { byKey, type LedgerEntry } from './entry.js';
 import { mergeSorted } from './merge-sorted.js';
 import {
+  FileGoneError,
   listSortedFiles,
   readSortedFile,
   removeSortedFile,
@@ -15,6 +17,14 @@ import {
 export interface Ledger {
   /** Of this shard's keys, ascending, each once; as it was when the ledger was opened. Error: STATE. */
   entries(options?: Abortable): AsyncIterable<LedgerEntry>;
+  /** True where nothing is known of this source in this index. */
+  readonly isEmpty: boolean;
+  /**
+   * Takes back what is known of an object that is to be written anew; stored by `begun`, which must be awaited before
+   * its first row is written. Else a run that fails in the middle would leave an entry that is no longer true.
+   */
+  begin(entry: LedgerEntry): void;
+  begun(): Promise<void>;
   /** Takes an entry whose rows are all acknowledged. Stored within seconds; await `flushed` to let the store keep up. */
   commit(entry: LedgerEntry): void;
   /** Resolves when what is being stored is. Rejects with the STATE error of the last attempt, if it failed. */
@@ -31,9 +41,14 @@ export interface LedgerOptions {
   readonly store: StateStore;
   /** Random id of the index: one that was dropped and made again has another, and its ledger is empty. */
   readonly indexId: string;
+  /** A copy of an index has the same id. */
+  readonly sinkUri: string;
   readonly sourceId: string;
   readonly run: string;
+  /** Whose keys: what `entries` gives and a snapshot holds. */
   readonly shard: ShardRef;
+  /** Names the files: no two writers of one run have the same. */
+  readonly writer: ShardRef;
   /** The shard of a key among `count`. */
   readonly shardOf: (key: string, count: number) => number;
   readonly log: Logger;
@@ -45,8 +60,10 @@ const nameOf = (text: string): string => createHash('sha256').update(text).diges
 /** Entries wait at most so long, and so many: what a killed run does again. */
 const FLUSH_MS = 3000;
 const FLUSH_ENTRIES = 1000;
-/** Journal files of one run are merged when there are so many, so that readers have few to open. */
+/** Journals of one level are merged when there are so many, so that readers have few to open. */
 const MAX_JOURNALS = 32;
+/** How often other shards may remove what is being read, before it counts as damage. */
+const MAX_LISTINGS = 1000;
 
 /**
  * Opens the ledger of one index and one source (docs/ledger.md). Every shard writes files of its own, never those of
@@ -55,8 +72,8 @@ const MAX_JOURNALS = 32;
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const { store, run, shard, log } = options;
-  const folder = `ledger/${nameOf(options.indexId)}/${nameOf(options.sourceId)}`;
-  const stem = `${folder}/${run}-${shardName(shard)}`;
+  const folder = `ledger/${nameOf(`${options.indexId} ${options.sinkUri}`)}/${nameOf(options.sourceId)}`;
+  const stem = `${folder}/${run}-${shardName(options.writer)}`;
   const isMine = (key: string, { index, count }: ShardRef): boolean =>
     count === 1 || options.shardOf(key, count) === index;
   const onDamage = (what: string): void => {
@@ -64,21 +81,51 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   };
   const opened = await listSortedFiles(store, `${folder}/`, onDamage);
 
-  const merged = (files: readonly SortedFile[], abortable: Abortable): AsyncGenerator<LedgerEntry> =>
+  const list = (abortable: Abortable): Promise<SortedFile[]> =>
+    listSortedFiles(store, `${folder}/`, onDamage, abortable);
+
+  const merge = (files: readonly SortedFile[], abortable: Abortable): AsyncGenerator<LedgerEntry> =>
     mergeSorted(
-      files.map((file) => {
-        const newer = files.filter(
-          ({ head }) => head.kind === 'snapshot' && head.absorbs.includes(file.name),
-        );
+      files.flatMap((file) => {
+        const newer = files
+          .filter(({ head }) => head.kind === 'snapshot' && head.absorbs.includes(file.name))
+          .map(({ head }) => head.shard);
+        // All that it has of these keys is in a snapshot of the same shard.
+        if (newer.some(({ index, count }) => index === shard.index && count === shard.count)) return [];
         const counts = (key: string): boolean =>
-          isMine(key, shard) && !newer.some(({ head }) => isMine(key, head.shard));
-        return filtered(readSortedFile(store, file, onDamage, abortable), counts);
+          isMine(key, shard) && !newer.some((other) => isMine(key, other));
+        return [filtered(readSortedFile(store, file, onDamage, abortable), counts)];
       }),
     );
 
+  /** Goes on after the last key where another shard rolls up and removes files meanwhile. */
+  async function* merged(first: readonly SortedFile[], abortable: Abortable): AsyncGenerator<LedgerEntry> {
+    let files = first;
+    let last: string | undefined;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        for await (const entry of merge(files, abortable)) {
+          if (last !== undefined && compareUtf8(entry.key, last) <= 0) continue;
+          last = entry.key;
+          yield entry;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof FileGoneError)) throw error;
+        if (attempt >= MAX_LISTINGS) {
+          onDamage(error.message);
+          return;
+        }
+        files = await list(abortable);
+      }
+    }
+  }
+
   let sequence = 0;
   let waiting: LedgerEntry[] = [];
-  let journals: SortedFile[] = [];
+  /** Journals of this run; those of a level hold as much as all of the level below. */
+  const levels: SortedFile[][] = [];
+  let hasBegun = false;
   let storing: Promise<void> = Promise.resolve();
 
   const writeFile = async (
@@ -90,8 +137,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     const name = `${stem}-${String(sequence).padStart(6, '0')}`;
     const head = { kind, run, shard, sequence, absorbs };
     sequence += 1;
-    await writeSortedFile(store, name, head, entries, abortable);
-    return { name, head: { ...head, blocks: 0, entries: 0 } };
+    return { name, head: await writeSortedFile(store, name, head, entries, abortable) };
   };
   const storeWaiting = async (abortable: Abortable): Promise<void> => {
     if (waiting.length === 0) return;
@@ -99,19 +145,20 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     const taken = [...waiting];
     // One key may come twice: an object that changed while the run went on. The later entry counts.
     const latest = new Map(taken.map((entry) => [entry.key, entry]));
-    journals.push(await writeFile('journal', [...latest.values()].sort(byKey), [], abortable));
+    const journal = await writeFile('journal', [...latest.values()].sort(byKey), [], abortable);
     waiting = waiting.slice(taken.length);
-    if (journals.length >= MAX_JOURNALS) await mergeJournals(abortable);
+    await addJournal(journal, 0, abortable);
   };
-  const mergeJournals = async (abortable: Abortable): Promise<void> => {
-    const own = new Set(journals.map(({ name }) => name));
-    const files = (await listSortedFiles(store, `${stem}-`, onDamage, abortable)).filter(({ name }) =>
-      own.has(name),
-    );
+  /** Every entry is merged once per level, so that long runs cost little more than short ones. */
+  const addJournal = async (journal: SortedFile, level: number, abortable: Abortable): Promise<void> => {
+    const files = [...(levels[level] ?? []), journal];
+    levels[level] = files;
+    if (files.length < MAX_JOURNALS) return;
     const entries = mergeSorted(files.map((file) => readSortedFile(store, file, onDamage, abortable)));
     const whole = await writeFile('journal', entries, [], abortable);
     for (const file of files) await removeSortedFile(store, file, abortable);
-    journals = [whole];
+    levels[level] = [];
+    await addJournal(whole, level + 1, abortable);
   };
   const flush = (abortable: Abortable = {}): Promise<void> => {
     // After a failure the entries are still there: the next attempt takes them along.
@@ -127,9 +174,19 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 
   return {
     entries: (abortable = {}) => merged(opened, abortable),
+    isEmpty: opened.length === 0,
+    begin(entry) {
+      waiting.push({ ...entry, status: 'open' });
+      hasBegun = true;
+    },
+    begun() {
+      if (!hasBegun) return storing;
+      hasBegun = false;
+      return flush();
+    },
     commit(entry) {
       waiting.push(entry);
-      if (waiting.length === FLUSH_ENTRIES) void flush();
+      if (waiting.length % FLUSH_ENTRIES === 0) void flush();
     },
     flushed: () => storing,
     flush,
@@ -140,7 +197,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
         ({ head }) => head.kind === 'snapshot' && head.shard.count === shard.count,
       );
       if (sequence === 0 && isRolled) return;
-      const files = await listSortedFiles(store, `${folder}/`, onDamage, abortable);
+      const files = await list(abortable);
       const absorbs = files.map(({ name }) => name);
       await writeFile('snapshot', merged(files, abortable), absorbs, abortable);
       await removeSuperseded(store, folder, onDamage, abortable);

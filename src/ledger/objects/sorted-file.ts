@@ -37,7 +37,7 @@ export async function writeSortedFile(
   head: Omit<FileHead, 'blocks' | 'entries'>,
   entries: AsyncIterable<LedgerEntry> | Iterable<LedgerEntry>,
   options: Abortable = {},
-): Promise<void> {
+): Promise<FileHead> {
   let blocks = 0;
   let count = 0;
   let lines: string[] = [];
@@ -59,6 +59,7 @@ export async function writeSortedFile(
   await endBlock();
   const whole: FileHead = { ...head, blocks, entries: count };
   await store.put(`${name}/${HEAD}`, `${JSON.stringify(whole)}\n`, options);
+  return whole;
 }
 
 export interface SortedFile {
@@ -111,9 +112,12 @@ function parseHead(text: string): FileHead | undefined {
   return isHead ? (head as FileHead) : undefined;
 }
 
+/** Another shard has removed the file, since its own holds all of it by now: list the files again. */
+export class FileGoneError extends Error {}
+
 /**
- * The entries of a file, ascending, a block at a time. Where a block is gone or damaged the rest is left out and told
- * of: what is not known is done again, which costs time and nothing else. Error: STATE.
+ * The entries of a file, ascending, a block at a time. Where a block is damaged the rest is left out and told of: what
+ * is not known is done again, which costs time and nothing else. Errors: STATE; FileGoneError.
  */
 export async function* readSortedFile(
   store: StateStore,
@@ -124,9 +128,10 @@ export async function* readSortedFile(
   for (let block = 0; block < head.blocks; block++) {
     const path = blockName(name, block);
     const bytes = await store.get(path, options);
-    const text = bytes === undefined ? undefined : await unpacked(bytes);
+    if (bytes === undefined) throw new FileGoneError(`${store.uri}/${path} is missing`);
+    const text = await unpacked(bytes);
     if (text === undefined) {
-      onDamage(`${store.uri}/${path} is ${bytes === undefined ? 'missing' : 'damaged'}`);
+      onDamage(`${store.uri}/${path} is damaged`);
       return;
     }
     for (const line of text.split('\n')) {

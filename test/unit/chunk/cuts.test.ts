@@ -185,6 +185,7 @@ describe('a text without spaces is cut', () => {
     const family = '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}';
     const perCodePoint: Tokenizer = {
       specialTokens: 0,
+      closingTokens: 0,
       count: (given) => Promise.resolve(given.map((text) => Array.from(text).length)),
       encode: (given) => Promise.resolve(given.map((text) => new Int32Array(Array.from(text).length))),
     };
@@ -199,6 +200,7 @@ describe('a text without spaces is cut', () => {
   it('a single code point of more tokens than a chunk is truncated, and counted', async () => {
     const tokenizer: Tokenizer = {
       specialTokens: 2,
+      closingTokens: 1,
       count: (given) =>
         Promise.resolve(given.map((text) => text.replaceAll('\u{1f4a3}', '*'.repeat(40)).length)),
       encode: (given) =>
@@ -238,6 +240,7 @@ describe('a long text', () => {
     };
     const counting: Tokenizer = {
       specialTokens: tokenizer.specialTokens,
+      closingTokens: tokenizer.closingTokens,
       count: counted((texts) => tokenizer.count(texts)),
       encode: counted((texts) => tokenizer.encode(texts)),
     };

@@ -39,6 +39,15 @@ test('an object is told of once, with the version that was read and the rows tha
   assert.deepEqual(outcomes, [{ key: 'a.jsonl', version: 'newer', chunks: 2, status: 'done' }]);
 });
 
+test('an object that goes away while it is read is not done, whatever of it was embedded', () => {
+  const { tally, progress, outcomes } = started();
+  progress.embedded();
+  progress.gone();
+  progress.answered();
+  assert.equal(outcomes[0]?.status, 'gone');
+  assert.deepEqual([tally.objects.skipped, tally.objects.embedded], [1, 0]);
+});
+
 test('one failed document makes the object a failed one, whatever else succeeded', () => {
   const { tally, progress } = started();
   progress.embedded();

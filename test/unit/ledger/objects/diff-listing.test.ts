@@ -80,6 +80,11 @@ for (const [what, listing, entries, expected] of [
   });
 }
 
+test('an object whose entry is open counts as changed, whatever its version', async () => {
+  const open = from([{ key: 'a', version: '1', status: 'open' as const, chunks: 1, text: 'aaaa' }]);
+  for await (const change of diffListing(listed([['a', '1']]), open)) assert.equal(change.kind, 'changed');
+});
+
 for (const order of [
   ['b', 'a'],
   ['a', 'a'],

@@ -27,7 +27,18 @@ interface Where {
 
 function open(store: StateStore, where: Where = {}, log = recordingLogger()): Promise<Ledger> {
   const { run = 'run-1', index = 0, count = 1, indexId = 'index', sourceId = 's3://bucket' } = where;
-  return openLedger({ store, run, indexId, sourceId, shard: { index, count }, shardOf, log });
+  const shard = { index, count };
+  return openLedger({
+    store,
+    run,
+    indexId,
+    sinkUri: 'lancedb:v',
+    sourceId,
+    shard,
+    writer: shard,
+    shardOf,
+    log,
+  });
 }
 
 async function all(ledger: Ledger): Promise<LedgerEntry[]> {
@@ -155,6 +166,44 @@ describe('the ledger', () => {
     await ledger.roll();
     ledger.close();
     assert.deepEqual(await all(await open(store, { run: 'run-2' })), [entry('a'), entry('b')]);
+  });
+
+  it('does not know what was begun and not committed, and knows it again once it was', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    await run(store, { run: 'run-1' }, [entry('a'), entry('b')]);
+    const ledger = await open(store, { run: 'run-2' });
+    ledger.begin(entry('a'));
+    await ledger.begun();
+    ledger.close();
+    const killed = await all(await open(store, { run: 'run-3' }));
+    assert.deepEqual(killed, [{ ...entry('a'), status: 'open' }, entry('b')]);
+    await run(store, { run: 'run-4' }, [entry('a', 'v2')]);
+    assert.deepEqual(await all(await open(store, { run: 'run-5' })), [entry('a', 'v2'), entry('b')]);
+  });
+
+  it('reads on while others roll up and remove what it is reading', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    const keys = Array.from(
+      { length: 5000 },
+      (_, n) => `key/${String(n).padStart(5, '0')}/${'x'.repeat(60)}`,
+    );
+    await run(
+      store,
+      { run: 'run-1' },
+      keys.map((key) => entry(key)),
+    );
+    const log = recordingLogger();
+    const reader = await open(store, { run: 'run-2' }, log);
+    const found: string[] = [];
+    let rolls = 0;
+    for await (const { key } of reader.entries()) {
+      found.push(key);
+      if (found.length % 1500 === 0)
+        await run(store, { run: `run-3${rolls++}` }, [entry('zzz', String(rolls))]);
+    }
+    assert.ok(rolls >= 3);
+    assert.deepEqual(found.slice(0, keys.length), keys);
+    assert.deepEqual(log.lines, []);
   });
 
   it('rejects with the error of a store that cannot be written, and stores the entries once it can', async (t) => {
