@@ -1,14 +1,14 @@
 import { setMaxListeners } from 'node:events';
-import { hostname } from 'node:os';
 import { describeError, EmbatchError } from '../core/errors.js';
 import type { IndexInfo, Logger, Sink, Source, StateStore } from '../core/interfaces.js';
 import type { Options } from '../core/options.js';
 import { fingerprint, newIndexInfo, textFingerprint } from '../core/recipe.js';
+import { withFirst } from '../core/streams.js';
 import { createDeadLetters } from '../ledger/dead-letters.js';
 import { defaultStateUri } from '../ledger/default-state.js';
 import { startHeartbeat } from '../ledger/heartbeat.js';
 import type { Model } from '../embed/model/model.js';
-import { acquireLease, otherWriters, type Lease } from '../ledger/lease.js';
+import { otherWriters, type Lease } from '../ledger/lease.js';
 import { openLedger } from '../ledger/objects/ledger.js';
 import { openState } from '../ledger/open-state.js';
 import { writeStart, writeSummary } from '../ledger/summary.js';
@@ -25,6 +25,7 @@ import { createProgress, type Progress } from './progress.js';
 import { createSink } from './registry.js';
 import { createRowWriter } from './row-writer.js';
 import { newRunId } from './run-id.js';
+import { takeLease } from './take-lease.js';
 import { summarise, type Known, type RunSummary } from './summary.js';
 import { newTally, type Tally } from './tally.js';
 
@@ -135,11 +136,12 @@ async function runShard(shardRun: ShardRun): Promise<void> {
 
   const stateUri = options.state ?? defaultStateUri(sourceUri, options.sink);
   const state = await openState(stateUri);
-  const listing = await begun(source.list({ signal: context.stop }));
+  // A source that cannot be listed is found out before an index is made for it.
+  const listing = await withFirst(source.list({ signal: context.stop }));
   await warmUp(pool);
   await checkOwnReference(pool, embedding.model);
   resetTokens(pool);
-  const lease = await takeLease(sink, shardRun, rank);
+  const lease = await takeLease(sink, { run, rank, log, signal: context.stop, closers });
   if (options.state === undefined && rank.count > 1 && sink.leaseUri === undefined) {
     log.warn(
       `shard ${rank.index} of ${rank.count} keeps its state in ${state.uri}, which the others may not see: ` +
@@ -234,57 +236,12 @@ function requireSource(options: Options): string {
   );
 }
 
-/** Takes the first object already: a source that cannot be listed is found out before an index is made for it. */
-async function begun<T>(items: AsyncIterable<T>): Promise<AsyncIterable<T>> {
-  const iterator = items[Symbol.asyncIterator]();
-  let first: IteratorResult<T, unknown> | undefined = await iterator.next();
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next: async () => {
-        const result = first ?? (await iterator.next());
-        first = undefined;
-        return result;
-      },
-      return: async () => {
-        await iterator.return?.();
-        return { value: undefined, done: true };
-      },
-    }),
-  };
-}
-
 /** Folders of our own that a source must not read: `embatch run .` with everything below it. */
 function localFolders(options: Options, sink: Sink): string[] {
   const sinkFolder = /^(?:lancedb|jsonl):(.*)$/.exec(options.sink)?.[1];
   return [sinkFolder, sink.leaseUri, options.state].filter(
     (folder): folder is string => folder !== undefined && !/^[a-z0-9+]+:\/\//.test(folder),
   );
-}
-
-/** How long a killed writer keeps others out; its own lease is renewed three times in that time. */
-const LEASE_TTL_MS = 30_000;
-
-async function takeLease(
-  sink: Sink,
-  { run, context, closers }: ShardRun,
-  rank: Rank,
-): Promise<Lease | undefined> {
-  if (sink.leaseUri === undefined) return undefined;
-  const store = await openState(sink.leaseUri);
-  closers.push(() => store.close());
-  const lease = await acquireLease(
-    store,
-    {
-      shard: rank.index,
-      shards: rank.count,
-      run,
-      owner: `${hostname()}/${process.pid}`,
-      ttlMs: LEASE_TTL_MS,
-    },
-    { signal: context.stop, log: context.log },
-  );
-  closers.push(() => lease.release());
-  return lease;
 }
 
 async function prepareIndex(
