@@ -21,7 +21,10 @@ import type {
 
 const { settings, control } = workerData as WorkerData<WorkerSettings>;
 
-Atomics.add(control.loaded, 0, 1);
+// A microtask comes once Node has finished to import this module: a thread that ends in the middle of that aborts.
+queueMicrotask(() => {
+  Atomics.add(control.loaded, 0, 1);
+});
 
 /** Loaded once, by the first task, so that a model that cannot be opened is an answer and not a crash. */
 let engine: ReturnType<typeof startEngine> | undefined;
