@@ -241,6 +241,27 @@ export type WriteOutcome =
   /** Refused for good, in the sink's own words. */
   | { readonly ok: false; readonly attempts: number; readonly reason: string };
 
+/** Rows of one object that must go: all of them, or all but those of one version, cut in one way. */
+export interface StaleRows {
+  /** Hash of the object URI, as in `Row.embatch`. */
+  readonly object: string;
+  /** undefined where nothing stays. */
+  readonly keep: { readonly version: string; readonly fingerprint: string } | undefined;
+}
+
+/** What a row says of itself, without its text and vector: enough to prove that an index is whole. */
+export interface RowFacts {
+  readonly id: string;
+  /** Object URI. */
+  readonly source: string;
+  readonly record: string | number | undefined;
+  /** Ordinal of the chunk in its document, and how many there are. */
+  readonly chunk: number;
+  readonly chunks: number;
+  readonly version: string;
+  readonly fingerprint: string;
+}
+
 export interface SinkLimits {
   /** Upper bounds of one `write`. Bytes are those of the row as the sink sends it, see `Sink.sizeOf`. */
   readonly maxRows: number;
@@ -265,7 +286,7 @@ export interface SinkContext {
   readonly shard: { readonly index: number; readonly count: number };
 }
 
-/** Life: `inspect` or `prepare`, then `write` any number of times, `finish`, `close`. Main thread only. */
+/** Life: `inspect` or `prepare`, then `write` and `removeRows` any number of times, `finish`, `close`. Main thread only. */
 export interface Sink extends Closable {
   /** For messages and summaries; without secrets. */
   readonly uri: string;
@@ -290,11 +311,20 @@ export interface Sink extends Closable {
    * refused for good. Temporary refusals are retried inside. SINK when the store did not recover.
    */
   write(rows: readonly Row[], options?: Abortable): Promise<readonly WriteOutcome[]>;
+  /**
+   * Removes rows, also those that were acknowledged a moment ago, and resolves with their number when that is durable.
+   * A row that another writer replaces meanwhile may stay. Idempotent. SINK when the store did not recover.
+   */
+  removeRows(stale: readonly StaleRows[], options?: Abortable): Promise<number>;
   /** Makes everything written searchable. `lastWriter` is true when no other shard still writes. */
   finish(options?: Abortable & { readonly lastWriter?: boolean }): Promise<void>;
   /** The `k` rows nearest to `vector`, best first. Absent where the sink cannot search. */
   search?(vector: Float32Array, k: number, options?: Abortable): Promise<readonly Hit[]>;
-  /** Every row once, in no order: for verification and tests. */
+  /** The rows with these ids, in no order; those that are not there are left out. */
+  get(ids: readonly string[], options?: Abortable): Promise<readonly Row[]>;
+  /** What each stored row says of itself, in no order; two rows with one id are two. */
+  facts(options?: Abortable): AsyncIterable<RowFacts>;
+  /** Every row once, in no order: for tests and exports. */
   scan(options?: Abortable): AsyncIterable<Row>;
 }
 

@@ -1,6 +1,7 @@
 import { assertSameSpace } from '../core/recipe.js';
 import type { Abortable, Hit, IndexInfo, Row, Sink, SinkContext, WriteOutcome } from '../core/interfaces.js';
 import { notPrepared, refusalOf } from '../core/row-check.js';
+import { factsOf } from '../core/row-facts.js';
 
 interface MemoryIndex {
   info: IndexInfo | undefined;
@@ -52,6 +53,18 @@ export function createMemorySink(uri: string, _options: object, _context: SinkCo
       });
     },
 
+    async removeRows(stale, { signal } = {}) {
+      await turn(signal);
+      let removed = 0;
+      for (const { object, keep } of stale) {
+        for (const { id, embatch } of index.rows.values()) {
+          const stays = embatch.version === keep?.version && embatch.fingerprint === keep.fingerprint;
+          if (embatch.object === object && !stays && index.rows.delete(id)) removed += 1;
+        }
+      }
+      return removed;
+    },
+
     async finish({ signal } = {}) {
       await turn(signal);
     },
@@ -64,6 +77,19 @@ export function createMemorySink(uri: string, _options: object, _context: SinkCo
       })
         .sort((a, b) => b.score - a.score)
         .slice(0, k);
+    },
+
+    async get(ids, { signal } = {}) {
+      await turn(signal);
+      return ids.flatMap((id) => structuredClone(index.rows.get(id)) ?? []);
+    },
+
+    async *facts({ signal } = {}) {
+      await turn(signal);
+      for (const row of index.rows.values()) {
+        signal?.throwIfAborted();
+        yield factsOf(row);
+      }
     },
 
     async *scan({ signal } = {}) {

@@ -1,33 +1,36 @@
 import { compareUtf8 } from '../../core/bytes-order.js';
 
-/** What the ledger knows of one object: that all that could be done for this version has been done. */
+/** What the ledger knows of one object. */
 export interface LedgerEntry {
   readonly key: string;
   /** The version that was read. */
   readonly version: string;
   /**
-   * `skipped` held nothing to embed. `open` is being written anew: what the index holds of it is unknown until another
-   * entry comes, so it counts as changed, whatever version it has.
+   * `done`: all of it is in the index. `skipped`: it holds nothing to embed. `failed`: some or all of it could not be
+   * done, see its dead letters; not read again at this version but by `retry`. `open`: it is being written, or was when
+   * its run died, so what the index holds of it is unknown and it counts as changed. `removed`: it is gone, and so are its
+   * rows; such an entry hides older ones until they are rolled up.
    */
-  readonly status: 'done' | 'skipped' | 'open';
+  readonly status: 'done' | 'skipped' | 'failed' | 'open' | 'removed';
   /** Rows of it in the sink. */
   readonly chunks: number;
   /** Fingerprint of the text half of the recipe that it was cut with. */
   readonly text: string;
-  /** Why it was skipped. */
+  /** Why it was skipped, or failed. */
   readonly reason?: string;
+  /** Of an `open` entry: how many runs died, one after the other, while they had it in work. Absent: none. */
+  readonly crashes?: number;
 }
 
 /** One line of JSON, as an array: a ledger holds millions of them. */
-export function formatEntry({ key, version, status, chunks, text, reason }: LedgerEntry): string {
-  return JSON.stringify(
-    reason === undefined
-      ? [key, version, status, chunks, text]
-      : [key, version, status, chunks, text, reason],
-  );
+export function formatEntry({ key, version, status, chunks, text, reason, crashes }: LedgerEntry): string {
+  const values: unknown[] = [key, version, status, chunks, text];
+  if (crashes !== undefined) values.push(reason ?? null, crashes);
+  else if (reason !== undefined) values.push(reason);
+  return JSON.stringify(values);
 }
 
-const statuses: readonly unknown[] = ['done', 'skipped', 'open'];
+const statuses: readonly unknown[] = ['done', 'skipped', 'failed', 'open', 'removed'];
 
 /** undefined for anything that {@link formatEntry} does not write. */
 export function parseEntry(line: string): LedgerEntry | undefined {
@@ -39,11 +42,19 @@ export function parseEntry(line: string): LedgerEntry | undefined {
     return undefined;
   }
   if (!Array.isArray(values)) return undefined;
-  const [key, version, status, chunks, text, reason] = values as unknown[];
+  const [key, version, status, chunks, text, reason, crashes] = values as unknown[];
   if (typeof key !== 'string' || typeof version !== 'string' || typeof text !== 'string') return undefined;
   if (typeof chunks !== 'number' || !statuses.includes(status)) return undefined;
-  const entry = { key, version, status: status as LedgerEntry['status'], chunks, text };
-  return typeof reason === 'string' ? { ...entry, reason } : entry;
+  return {
+    key,
+    version,
+    // Looked up in the list above.
+    status: status as LedgerEntry['status'],
+    chunks,
+    text,
+    ...(typeof reason === 'string' ? { reason } : {}),
+    ...(typeof crashes === 'number' ? { crashes } : {}),
+  };
 }
 
 export const byKey = (a: { readonly key: string }, b: { readonly key: string }): number =>
