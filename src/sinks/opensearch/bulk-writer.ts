@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import type { EmbatchError } from '../../core/errors.js';
-import type { Abortable, Logger, WriteOutcome } from '../../core/interfaces.js';
+import type { Abortable, Logger } from '../../core/interfaces.js';
 import { sleep } from '../../core/streams.js';
 import type { AdaptiveLimiter } from './adaptive-limiter.js';
 import { cut, halves } from './cut.js';
 import { explainFailure, indexLost } from './explain.js';
 import { RequestFailure, serverWords, type ServerError } from './failure.js';
-import type { Line } from './ndjson.js';
+import type { BulkOperation, Line } from './ndjson.js';
 import {
   gaveUp,
   isOverload,
@@ -21,8 +21,25 @@ import { allSettled, either } from './settling.js';
 
 /** What the answer of a bulk request is filtered down to, see {@link BULK_FILTER}. */
 export interface BulkAnswer {
-  readonly items?: readonly { readonly index: { _id?: string; status: number; error?: ServerError } }[];
+  /** Each under the name of its operation. */
+  readonly items?: readonly Readonly<Partial<Record<BulkOperation, BulkItem>>>[];
 }
+
+export interface BulkItem {
+  readonly _id?: string;
+  readonly status: number;
+  readonly error?: ServerError;
+}
+
+/** What became of a line; `status` is that of its item, or of the request where that was refused as a whole. */
+export type LineOutcome =
+  | { readonly ok: true; readonly attempts: number }
+  | {
+      readonly ok: false;
+      readonly attempts: number;
+      readonly status: number | undefined;
+      readonly reason: string;
+    };
 
 export const BULK_FILTER = 'took,errors,items.*._id,items.*.status,items.*.error';
 
@@ -40,14 +57,14 @@ export interface BulkWriterOptions {
 
 export interface BulkWriter {
   /** One outcome per line, in order. Error: SINK; from then on every call fails with it. */
-  write(lines: readonly Line[], options?: Abortable): Promise<WriteOutcome[]>;
+  write(lines: readonly Line[], options?: Abortable): Promise<LineOutcome[]>;
 }
 
 /** A line on its way, and where its outcome goes. */
 interface Pending {
   readonly line: Line;
   attempts: number;
-  settle(outcome: WriteOutcome): void;
+  settle(outcome: LineOutcome): void;
 }
 
 /** What is left of a request after its answer. */
@@ -77,12 +94,12 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
   /** The warning about a block was logged, and not yet that it is over. */
   let warned = false;
 
-  async function write(lines: readonly Line[], { signal }: Abortable = {}): Promise<WriteOutcome[]> {
+  async function write(lines: readonly Line[], { signal }: Abortable = {}): Promise<LineOutcome[]> {
     signal?.throwIfAborted();
     halt.signal.throwIfAborted();
     // Patience counts time of asking; between writes nothing was asked.
     if (writing === 0) lastProgress = performance.now();
-    const outcomes = new Array<WriteOutcome>(lines.length);
+    const outcomes = new Array<LineOutcome>(lines.length);
     const pending = lines.map((line, index): Pending => ({
       line,
       attempts: 0,
@@ -134,13 +151,13 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     }
   }
 
-  function sortItems(batch: Pending[], items: readonly Item[]): Leftover | undefined {
+  function sortItems(batch: Pending[], items: readonly BulkItem[]): Leftover | undefined {
     const rows: Pending[] = [];
     let inHalves = false;
     let pause: Leftover['pause'] = 'none';
     let failure: RequestFailure | undefined;
     for (const [index, row] of batch.entries()) {
-      const { status, error } = items[index] as Item;
+      const { status, error } = items[index] as BulkItem;
       const verdict = judgeItem(status, error);
       if (verdict === 'ok') {
         accepted++;
@@ -212,7 +229,7 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     await sleep(Math.min(left, pauseMs(verdict, attempt, options.pauses, failure.retryAfterMs)), signal);
   }
 
-  function settle(row: Pending, outcome: WriteOutcome): void {
+  function settle(row: Pending, outcome: LineOutcome): void {
     lastProgress = performance.now();
     if (outcome.ok && warned) {
       warned = false;
@@ -225,7 +242,8 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     const size =
       status === 413 || status === 429 ? ` (the row alone has ${row.line.bytes.length} bytes)` : '';
     const words = message === '' ? type : message;
-    settle(row, { ok: false, attempts: row.attempts, reason: `${status ?? ''} ${words}${size}`.trim() });
+    const reason = `${status ?? ''} ${words}${size}`.trim();
+    settle(row, { ok: false, attempts: row.attempts, status, reason });
   }
 
   function end(failure: RequestFailure): EmbatchError {
@@ -241,17 +259,14 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
   return { write };
 }
 
-interface Item {
-  readonly status: number;
-  readonly error?: ServerError;
-}
-
-/** One item per row, in the order of the rows; anything else cannot be trusted. */
-function itemsOf(answer: BulkAnswer, batch: readonly Pending[]): Item[] {
-  const items = (answer as Partial<BulkAnswer> | null)?.items ?? [];
-  const matches =
-    items.length === batch.length && items.every(({ index }, at) => index._id === batch[at]?.line.id);
-  if (matches) return items.map(({ index }) => index);
+/** One item per line, in the order of the lines; anything else cannot be trusted. */
+function itemsOf(answer: BulkAnswer, batch: readonly Pending[]): BulkItem[] {
+  const answered = (answer as Partial<BulkAnswer> | null)?.items ?? [];
+  const items = batch.flatMap(({ line }, at) => {
+    const item = answered[at]?.[line.operation];
+    return item?._id === line.id ? [item] : [];
+  });
+  if (items.length === batch.length && answered.length === batch.length) return items;
   throw new RequestFailure(
     'not_a_bulk_answer',
     `a bulk request of ${batch.length} rows brought an answer that does not list them; is a proxy in between?`,

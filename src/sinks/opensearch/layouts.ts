@@ -13,11 +13,13 @@ export interface Layout {
   readonly name: LayoutName;
   readonly vectorField: string;
   readonly textField: string;
+  /** Fields of the source that facts (core/row-facts.ts) are read from. */
+  readonly factFields: readonly string[];
   /** The mapping of everything but the vector. */
   readonly properties: Properties;
   /** What is stored of a row, but for the vector. */
   toSource(row: Row): Source;
-  /** The inverse of {@link toSource}. */
+  /** The inverse of {@link toSource}; a source of some fields gives a row of as many. */
   fromSource(source: Source): StoredRow;
 }
 
@@ -51,6 +53,8 @@ const embatchProperties: JsonValue = {
   properties: { id: plainKeyword, object: plainKeyword, version: plainKeyword, fingerprint: plainKeyword },
 };
 
+const factNames = ['source', 'record', 'chunk', 'chunks'] as const;
+
 function storedMetadata({ fields, ...rest }: Metadata): Source {
   return fields === undefined ? rest : { ...rest, ...splitFields(fields) };
 }
@@ -66,6 +70,7 @@ function nestedLayout(
     name,
     vectorField,
     textField,
+    factFields: [...factNames.map((field) => `metadata.${field}`), 'embatch'],
     properties: {
       [textField]: { type: 'text' },
       metadata: { dynamic: false, properties: { ...metadataProperties, ...additions.properties } },
@@ -131,6 +136,7 @@ const haystack: Layout = {
   name: 'haystack',
   vectorField: 'embedding',
   textField: 'content',
+  factFields: [...factNames, 'embatch'],
   properties: {
     id: plainKeyword,
     content: { type: 'text' },

@@ -1,8 +1,12 @@
 import type { Row } from '../../core/interfaces.js';
 import type { Layout } from './layouts.js';
 
-/** A row as it goes over the wire: the action and the source, each with its newline. */
+export type BulkOperation = 'index' | 'delete';
+
+/** One operation as it goes over the wire: the action and, where there is one, the source, each with its newline. */
 export interface Line {
+  readonly operation: BulkOperation;
+  /** The document's `_id`, which the answer must name. */
   readonly id: string;
   readonly bytes: Buffer;
 }
@@ -12,7 +16,21 @@ export function serialiseRow(row: Row, layout: Layout): Line {
   const vector = `"${layout.vectorField}":${vectorJson(row.vector)}`;
   // The index is in the request's path: some clusters forbid it in the body.
   const text = `{"index":{"_id":${JSON.stringify(row.id)}}}\n${source.slice(0, -1)},${vector}}\n`;
-  return { id: row.id, bytes: Buffer.from(text) };
+  return { operation: 'index', id: row.id, bytes: Buffer.from(text) };
+}
+
+/** A document in the state in which a search saw it. */
+export interface SeenDocument {
+  readonly id: string;
+  /** Both change with every write of the document. */
+  readonly seqNo: number;
+  readonly primaryTerm: number;
+}
+
+/** Deletes the document unless it was written since it was seen: that one is refused (409). */
+export function serialiseDeletion({ id, seqNo, primaryTerm }: SeenDocument): Line {
+  const action = { delete: { _id: id, if_seq_no: seqNo, if_primary_term: primaryTerm } };
+  return { operation: 'delete', id, bytes: Buffer.from(`${JSON.stringify(action)}\n`) };
 }
 
 /** Sign, `0.`, up to four zeros, nine digits and the comma: 17 for the smallest element that matters. */

@@ -3,16 +3,19 @@ import type { Abortable, IndexInfo, Sink, WriteOutcome } from '../../core/interf
 import { notPrepared, refusalOf } from '../../core/row-check.js';
 import type { SinkContext } from '../context.js';
 import { createAdaptiveLimiter } from './adaptive-limiter.js';
-import { BULK_FILTER, createBulkWriter, type BulkAnswer } from './bulk-writer.js';
+import { BULK_FILTER, createBulkWriter, type BulkAnswer, type LineOutcome } from './bulk-writer.js';
 import { checkServer } from './check-server.js';
 import { connect, type Cluster } from './client.js';
 import { parseConfig, type Config, type OpenSearchOptions } from './config.js';
 import { explainFailure, indexLost } from './explain.js';
 import { RequestFailure } from './failure.js';
-import { estimateBytes, serialiseRow } from './ndjson.js';
+import { estimateBytes, serialiseDeletion, serialiseRow } from './ndjson.js';
 import { prepareIndex, readIndex, refreshIndex, type OpenIndex } from './open-index.js';
+import type { Fetch } from './pages.js';
+import { getRows, scanFacts, scanRows } from './read-rows.js';
 import { retrying } from './retry.js';
-import { scanIndex, searchIndex } from './search.js';
+import { searchIndex } from './search.js';
+import { findStale } from './stale-rows.js';
 import { prepareWriteAlias, type WriteTarget } from './write-alias.js';
 
 /** Server-side wait for a shard that is moving; shorter than our own patience with one request. */
@@ -125,15 +128,29 @@ export function createOpenSearchSink(
         )
       ).values();
       return refusals.map((reason): WriteOutcome =>
-        reason === undefined ? (outcomes.next().value as WriteOutcome) : { ok: false, attempts: 1, reason },
+        reason === undefined
+          ? writeOutcome(outcomes.next().value as LineOutcome)
+          : { ok: false, attempts: 1, reason },
       );
     },
 
-    async finish(callOptions = {}) {
-      const { name, info } = opened();
+    async removeRows(stale, callOptions = {}) {
+      const index = opened();
       const { signal } = callOptions;
-      await call((cluster) => refreshIndex(cluster, name, { signal }), callOptions);
-      await assertStillOurs(info, callOptions);
+      // What was acknowledged a moment ago is not found before.
+      const cluster = await refreshed(index, callOptions);
+      let removed = 0;
+      const fetch: Fetch = (work) => call(work, callOptions);
+      for await (const documents of findStale(cluster, index, stale, fetch, callOptions)) {
+        removed += removedOf(await writer.write(documents.map(serialiseDeletion), { signal }), config.uri);
+      }
+      return removed;
+    },
+
+    async finish(callOptions = {}) {
+      const index = opened();
+      await refreshed(index, { signal: callOptions.signal });
+      await assertStillOurs(index.info, callOptions);
     },
 
     async search(vector, k, callOptions = {}) {
@@ -141,10 +158,22 @@ export function createOpenSearchSink(
       return call((cluster) => searchIndex(cluster, index, vector, k, callOptions), callOptions);
     },
 
+    async get(ids, callOptions = {}) {
+      const index = opened();
+      const cluster = await connected(callOptions);
+      return getRows(cluster, index, ids, (work) => call(work, callOptions), callOptions);
+    },
+
+    async *facts(callOptions = {}) {
+      const index = opened();
+      const cluster = await refreshed(index, callOptions);
+      yield* scanFacts(cluster, index, (work) => call(work, callOptions), callOptions);
+    },
+
     async *scan(callOptions = {}) {
       const index = opened();
-      const cluster = await call((connected) => Promise.resolve(connected), callOptions);
-      yield* scanIndex(cluster, index, (work) => call(work, callOptions), callOptions);
+      const cluster = await connected(callOptions);
+      yield* scanRows(cluster, index, (work) => call(work, callOptions), callOptions);
     },
 
     async close() {
@@ -152,6 +181,18 @@ export function createOpenSearchSink(
       await cluster?.close();
     },
   };
+
+  function connected(callOptions: Abortable): Promise<Cluster> {
+    return call((cluster) => Promise.resolve(cluster), callOptions);
+  }
+
+  /** A search from now on sees all that was acknowledged. */
+  function refreshed({ name }: OpenIndex, callOptions: Abortable): Promise<Cluster> {
+    return call(async (cluster) => {
+      await refreshIndex(cluster, name, callOptions);
+      return cluster;
+    }, callOptions);
+  }
 
   /** What was written must be in the index that was opened: for clusters where the alias could not be made. */
   async function assertStillOurs({ indexId }: IndexInfo, callOptions: Abortable): Promise<void> {
@@ -164,6 +205,22 @@ export function createOpenSearchSink(
     );
     if (now?.info.indexId !== indexId) throw indexLost(config.uri);
   }
+}
+
+function writeOutcome(outcome: LineOutcome): WriteOutcome {
+  const { ok, attempts } = outcome;
+  return ok ? { ok, attempts } : { ok, attempts, reason: outcome.reason };
+}
+
+/** 404: another was faster; 409: written again since it was seen, which is for its writer to answer for. */
+const passedBy = new Set<number | undefined>([404, 409]);
+
+function removedOf(outcomes: readonly LineOutcome[], uri: string): number {
+  const refused = outcomes.find((outcome) => !outcome.ok && !passedBy.has(outcome.status));
+  if (refused?.ok === false) {
+    throw new EmbatchError('SINK', `${uri} refused to delete rows that are out of date: ${refused.reason}.`);
+  }
+  return outcomes.filter(({ ok }) => ok).length;
 }
 
 function refuseServerless({ auth, uri, node }: Config): void {

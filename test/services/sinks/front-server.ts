@@ -22,6 +22,8 @@ export interface FrontOptions {
   readonly tls?: boolean;
   /** Looks at each request with its whole body; undefined lets it through. */
   readonly refuse?: (request: IncomingMessage, body: Buffer) => Refusal | undefined;
+  /** Runs before a request is passed on. */
+  readonly before?: (request: IncomingMessage, body: Buffer) => Promise<void>;
   /**
    * How a connection is reset: `early`, after 413 was answered while the body still comes; `midway`, after the
    * client (which must be in this process) has seen the head of the answer.
@@ -35,14 +37,19 @@ export interface Front {
 }
 
 /** Stands before a plain server without accounts and plays one with TLS or with a doorkeeper. */
-export async function startFront({ upstream, tls = false, refuse, hangUp }: FrontOptions): Promise<Front> {
+export async function startFront({
+  upstream,
+  tls = false,
+  hangUp,
+  ...doorkeeper
+}: FrontOptions): Promise<Front> {
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const hang = hangUp?.(request);
     if (hang !== undefined) {
       reset(hang, request, response);
       return;
     }
-    pass(upstream, refuse, request, response).catch((error: unknown) => {
+    pass(upstream, doorkeeper, request, response).catch((error: unknown) => {
       response.destroy(error as Error);
     });
   };
@@ -71,7 +78,7 @@ export async function startFront({ upstream, tls = false, refuse, hangUp }: Fron
 
 async function pass(
   upstream: string,
-  refuse: FrontOptions['refuse'],
+  { refuse, before }: Pick<FrontOptions, 'refuse' | 'before'>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -83,6 +90,7 @@ async function pass(
     response.writeHead(refusal.status, { 'content-type': 'application/json' }).end(refusal.body);
     return;
   }
+  await before?.(request, body);
   const passed = ['content-type', 'content-encoding'].flatMap((name) => {
     const value = request.headers[name];
     return typeof value === 'string' ? [[name, value]] : [];

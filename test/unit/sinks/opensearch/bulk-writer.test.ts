@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import { createAdaptiveLimiter } from '#embatch/sinks/opensearch/adaptive-limiter.js';
-import { createBulkWriter, type BulkAnswer, type BulkWriter } from '#embatch/sinks/opensearch/bulk-writer.js';
+import { createBulkWriter, type BulkItem, type BulkWriter } from '#embatch/sinks/opensearch/bulk-writer.js';
 import { cut } from '#embatch/sinks/opensearch/cut.js';
 import { RequestFailure } from '#embatch/sinks/opensearch/failure.js';
 import type { Line } from '#embatch/sinks/opensearch/ndjson.js';
@@ -12,12 +12,11 @@ import { recordingLogger } from '../../../support/recording-logger.js';
 function lines(count: number, bytes = 10): Line[] {
   return Array.from({ length: count }, (_, n) => {
     const id = `r${String(n).padStart(3, '0')}`;
-    return { id, bytes: Buffer.from(id.padEnd(bytes - 1) + '\n') };
+    return { operation: 'index', id, bytes: Buffer.from(id.padEnd(bytes - 1) + '\n') };
   });
 }
 
-type Item = NonNullable<BulkAnswer['items']>[number]['index'];
-type Play = (id: string, request: number) => Omit<Item, '_id'>;
+type Play = (id: string, request: number) => Omit<BulkItem, '_id'>;
 
 const written = { status: 201 };
 const busy = { status: 429, error: { type: 'rejected_execution_exception', reason: 'queue full' } };
@@ -84,7 +83,7 @@ describe('opensearch: bulk requests', () => {
     );
     assert.deepEqual(await writer.write(lines(3)), [
       { ok: true, attempts: 2 },
-      { ok: false, attempts: 1, reason: '400 mapper_parsing_exception: no' },
+      { ok: false, attempts: 1, status: 400, reason: '400 mapper_parsing_exception: no' },
       { ok: true, attempts: 1 },
     ]);
   });
@@ -186,7 +185,7 @@ describe('opensearch: bulk requests', () => {
 describe('opensearch: cutting rows into requests', () => {
   const sizes = (pieces: readonly (readonly unknown[])[]): number[] => pieces.map((piece) => piece.length);
   const rows = (...bytes: number[]): { line: Line }[] =>
-    bytes.map((size) => ({ line: { id: 'x', bytes: Buffer.alloc(size) } }));
+    bytes.map((size) => ({ line: { operation: 'index', id: 'x', bytes: Buffer.alloc(size) } }));
 
   it('by bytes, by count, and large rows alone', () => {
     assert.deepEqual(cut([], 100, 10), []);

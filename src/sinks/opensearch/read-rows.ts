@@ -1,0 +1,94 @@
+import type { Abortable, Row, RowFacts } from '../../core/interfaces.js';
+import { factsOf } from '../../core/row-facts.js';
+import type { Cluster } from './client.js';
+import { RequestFailure, type ServerError } from './failure.js';
+import type { Layout } from './layouts.js';
+import type { OpenIndex } from './open-index.js';
+import { ID_FIELD, MAX_HITS, snapshotPages, type Fetch } from './pages.js';
+
+/** Of one answer with vectors, roughly; a vector's element takes about 12 bytes as text. */
+const PAGE_BYTES = 4_000_000;
+const BYTES_PER_ELEMENT = 12;
+const OTHER_BYTES_PER_ROW = 2_000;
+
+function rowsPerPage({ info }: OpenIndex): number {
+  const bytesPerRow = info.dimensions * BYTES_PER_ELEMENT + OTHER_BYTES_PER_ROW;
+  return Math.min(Math.ceil(PAGE_BYTES / bytesPerRow), MAX_HITS);
+}
+
+/** Documents that have it are ours. */
+const OURS = { exists: { field: ID_FIELD } };
+
+/** Every row of ours once, as {@link snapshotPages} gives them. */
+export async function* scanRows(
+  cluster: Cluster,
+  index: OpenIndex,
+  fetch: Fetch,
+  options: Abortable,
+): AsyncGenerator<Row, void, undefined> {
+  const query = { query: OURS, size: rowsPerPage(index), _source: true };
+  for await (const hits of snapshotPages(cluster, index, query, fetch, options)) {
+    for (const { _id, _source } of hits) yield toRow(_id, _source, index.layout);
+  }
+}
+
+/** What every row of ours says of itself; neither text nor vector leaves the cluster. */
+export async function* scanFacts(
+  cluster: Cluster,
+  index: OpenIndex,
+  fetch: Fetch,
+  options: Abortable,
+): AsyncGenerator<RowFacts, void, undefined> {
+  const { layout } = index;
+  const query = { query: OURS, size: MAX_HITS, _source: layout.factFields };
+  for await (const hits of snapshotPages(cluster, index, query, fetch, options)) {
+    for (const { _id, _source } of hits) yield factsOf({ id: _id, ...layout.fromSource(_source) });
+  }
+}
+
+interface DocumentAnswer {
+  readonly docs: readonly {
+    readonly _id: string;
+    readonly found?: boolean;
+    readonly error?: ServerError;
+    readonly _source?: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+/** The rows with these ids, also those that no search sees yet. */
+export async function getRows(
+  cluster: Cluster,
+  index: OpenIndex,
+  ids: readonly string[],
+  fetch: Fetch,
+  options: Abortable,
+): Promise<Row[]> {
+  const distinct = [...new Set(ids)];
+  const size = rowsPerPage(index);
+  const rows: Row[] = [];
+  for (let start = 0; start < distinct.length; start += size) {
+    const body = { ids: distinct.slice(start, start + size) };
+    const { docs } = (await fetch(async () => {
+      const answer = await cluster.request({ method: 'POST', path: [index.name, '_mget'], body }, options);
+      assertWhole(answer as DocumentAnswer);
+      return answer;
+    })) as DocumentAnswer;
+    for (const { _id, _source } of docs) {
+      if (_source?.['embatch'] !== undefined) rows.push(toRow(_id, _source, index.layout));
+    }
+  }
+  return rows;
+}
+
+/** A shard that does not answer shows in its documents only, under an answer with status 200. */
+function assertWhole({ docs }: DocumentAnswer): void {
+  const failed = docs.find(({ error }) => error !== undefined)?.error;
+  if (failed === undefined) return;
+  const status = failed.type === 'index_not_found_exception' ? 404 : 503;
+  throw new RequestFailure(failed.type ?? '', failed.reason ?? '', { status, error: failed });
+}
+
+function toRow(id: string, source: Readonly<Record<string, unknown>>, layout: Layout): Row {
+  const vector = Float32Array.from(source[layout.vectorField] as number[]);
+  return { id, vector, ...layout.fromSource(source) };
+}
