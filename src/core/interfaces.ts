@@ -53,6 +53,11 @@ export interface Source extends Closable {
   /** Every object once, ascending by the UTF-8 bytes of its key, folder markers left out. Error: SOURCE. */
   list(options?: Abortable): AsyncIterable<SourceObject>;
   /**
+   * Whether an object with this key would have been listed, if there were one: whether its absence says that it is gone.
+   * `filters: false` asks so without the globs.
+   */
+  covers(key: string, options?: { readonly filters?: boolean }): Promise<boolean>;
+  /**
    * Opens the listed version and no other: when it changed, the new one is looked up and opened.
    * Errors that concern this object only: OBJECT_GONE, OBJECT_DENIED, OBJECT_UNREADABLE; else SOURCE.
    */

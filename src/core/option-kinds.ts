@@ -10,6 +10,7 @@ export const optionGroups = [
   'Documents',
   'Chunks',
   'Model',
+  'Ledger',
   'Sink',
   'OpenSearch',
   'Shard',
@@ -78,13 +79,15 @@ export function integer<Default extends number | undefined = undefined>(
 }
 
 /** From 0 to 1. */
-export function fraction(spec: Text): OptionSpec<number, undefined> {
+export function fraction<Default extends number | undefined = undefined>(
+  spec: Text<Default>,
+): OptionSpec<number, Default> {
   const wanted = 'a number from 0 to 1';
   const schema = z.preprocess(
     (raw) => (typeof raw === 'string' && /^\s*\d*\.?\d+\s*$/.test(raw) ? Number(raw) : raw),
     z.number(wanted).min(0, wanted).max(1, wanted),
   );
-  return { ...spec, kind: 'fraction', value: '<share>', schema, default: undefined };
+  return { ...spec, kind: 'fraction', value: '<share>', schema, default: spec.default as Default };
 }
 
 /** Bytes. */

@@ -244,6 +244,30 @@ export const options = {
     describe:
       'lancedb:DIR, opensearch://host:9200/index (TLS; opensearch+http:// without), jsonl:DIR, or a module path.',
   }),
+  delete: flag({
+    group: 'Ledger',
+    commands: run,
+    default: true,
+    describe: 'Remove rows of objects that left the source, and what changed objects left over.',
+  }),
+  deleteFiltered: flag({
+    group: 'Ledger',
+    commands: run,
+    describe: 'Also remove rows of objects that --include and --exclude leave out now.',
+  }),
+  maxDeleteFraction: fraction({
+    group: 'Ledger',
+    commands: run,
+    default: 0.5,
+    describe:
+      'Delete nothing where more than this share of what the ledger knows of the source would go, from 0 to 1.',
+  }),
+  singleInstance: flag({
+    group: 'Ledger',
+    commands: run,
+    describe: 'End at once, with exit code 24, while another run of the same shard, source and sink works.',
+  }),
+
   recreate: flag({
     group: 'Sink',
     commands: run,

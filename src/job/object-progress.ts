@@ -11,7 +11,10 @@ export interface ObjectOutcome {
   readonly status: 'done' | 'failed' | 'skipped' | 'gone';
   /** Rows that the sink acknowledged. */
   readonly chunks: number;
+  /** Why it was skipped, or what failed first. */
   readonly reason?: string;
+  /** It failed before anything of it was read. */
+  readonly unread?: boolean;
 }
 
 /**
@@ -20,6 +23,8 @@ export interface ObjectOutcome {
  */
 export class ObjectProgress {
   readonly object: SourceObject;
+  /** What `Ledger.begun` takes: nothing of the object is written before. */
+  readonly begun: number;
   readonly #tally: Tally;
   readonly #onSettled: (outcome: ObjectOutcome) => void;
   #version: string;
@@ -28,12 +33,20 @@ export class ObjectProgress {
   #open = 1;
   #embedded = 0;
   #failed = 0;
+  #failure = '';
+  #unread = false;
   #rows = 0;
   #skipReason: string | undefined;
   #gone = false;
 
-  constructor(object: SourceObject, tally: Tally, onSettled: (outcome: ObjectOutcome) => void) {
+  constructor(
+    object: SourceObject,
+    begun: number,
+    tally: Tally,
+    onSettled: (outcome: ObjectOutcome) => void,
+  ) {
     this.object = object;
+    this.begun = begun;
     this.#tally = tally;
     this.#onSettled = onSettled;
     this.#version = object.version;
@@ -64,8 +77,14 @@ export class ObjectProgress {
     this.#rows += 1;
   }
 
-  failed(): void {
+  failed(reason: string): void {
+    if (this.#failed === 0) this.#failure = reason;
     this.#failed += 1;
+  }
+
+  /** It could not be opened, or not to its end. */
+  unreadable(): void {
+    this.#unread = this.#embedded === 0;
   }
 
   /** Deleted since it was listed, perhaps while it was being read. */
@@ -95,7 +114,8 @@ export class ObjectProgress {
     const outcome = { key: this.object.key, version: this.#version, chunks: this.#rows };
     if (this.#failed > 0) {
       objects.failed += 1;
-      this.#onSettled({ ...outcome, status: 'failed' });
+      const unread = this.#unread ? { unread: true } : {};
+      this.#onSettled({ ...outcome, status: 'failed', reason: this.#failure, ...unread });
     } else if (this.#gone) {
       objects.skipped += 1;
       count(skipped, 'gone');

@@ -2,9 +2,18 @@ import type { Logger, Sink, Source, SourceObject } from '../core/interfaces.js';
 import type { WorkerPool } from '../embed/pool.js';
 import type { DeadLetters } from '../ledger/dead-letters.js';
 import type { Ledger } from '../ledger/objects/ledger.js';
+import type { LedgerEntry } from '../ledger/objects/entry.js';
 import type { Task, TaskResult } from './bundle.js';
+import type { Departed } from './departed.js';
 import type { RowWriter } from './row-writer.js';
+import type { Settlements } from './settle-objects.js';
 import type { Tally } from './tally.js';
+
+/** An object that may have ended former runs, and what the ledger knows of it. */
+export interface Suspect {
+  readonly object: SourceObject;
+  readonly former: LedgerEntry | undefined;
+}
 
 /** What the stages of one shard work with. */
 export interface PipelineContext {
@@ -18,6 +27,11 @@ export interface PipelineContext {
   readonly maxDocumentBytes: number;
   readonly deadLetters: DeadLetters;
   readonly ledger: Ledger;
+  readonly settlements: Settlements;
+  /** Takes objects that are gone; undefined where nothing may be concluded from this listing. */
+  readonly departed: Departed | undefined;
+  /** Takes objects that several runs have died with, to be tried alone when all else is done. */
+  readonly suspects: Suspect[];
   /** Fingerprint of the text half of the recipe. */
   readonly text: string;
   /** Embed again what was cut by another text half. */

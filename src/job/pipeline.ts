@@ -2,9 +2,11 @@ import { EmbatchError, describeError, isEmbatchError } from '../core/errors.js';
 import { mapConcurrent } from '../core/streams.js';
 import { CancelledError, type WorkerPool } from '../embed/pool.js';
 import type { BundlePart, EmbeddedPart, Task, TaskResult } from './bundle.js';
-import type { PipelineContext } from './pipeline-context.js';
+import type { ObjectProgress } from './object-progress.js';
+import type { PipelineContext, Suspect } from './pipeline-context.js';
+import { deadLetter } from './record-failure.js';
 import { BUNDLE_BYTES, readObjects, type TrackedPart } from './read-objects.js';
-import { selectObjects } from './select-objects.js';
+import { beginObject, CRASHES_BEFORE_ALONE, crashesOf, selectObjects } from './select-objects.js';
 import { writeBundle } from './write-results.js';
 
 /** Bundles given to the pool per worker: one that it works on and one that waits for it. */
@@ -16,14 +18,48 @@ const BUNDLES_PER_WORKER = 2;
  * answered, also after a stop; before an error is thrown, what was already embedded is written.
  */
 export async function runPipeline(context: PipelineContext): Promise<void> {
+  const { settlements, suspects, stop } = context;
+  await embedObjects(selectObjects(context), context);
+  // Last, so that one which ends the process again costs nothing else; alone, so that it is known which one it was.
+  for (const suspect of suspects) {
+    if (stop.aborted) break;
+    await settlements.finish();
+    await embedSuspect(suspect, context);
+  }
+  await settlements.finish();
+}
+
+async function embedSuspect({ object, former }: Suspect, context: PipelineContext): Promise<void> {
+  const crashes = crashesOf(former);
+  const progress = beginObject(object, former, context);
+  if (crashes > CRASHES_BEFORE_ALONE) {
+    const reason = `${crashes} runs ended without a word while this object was in work, the last time alone`;
+    await deadLetter(progress, { record: null, stage: 'embed', reason }, context);
+    progress.answered();
+    return;
+  }
+  context.log.warn(`${object.key} was in work when ${crashes} runs ended without a word: it is tried alone`);
+  await context.ledger.begun(progress.begun);
+  await embedObjects(only(progress), context);
+}
+
+async function* only<T>(item: T): AsyncGenerator<T> {
+  yield item;
+}
+
+/** Objects from reading to acknowledged rows. */
+async function embedObjects(objects: AsyncIterable<ObjectProgress>, context: PipelineContext): Promise<void> {
   const { pool, writer, stop } = context;
   const embed = async (bundle: readonly TrackedPart[]): Promise<EmbeddedBundle> => ({
     bundle,
     result: await embedBundle(bundle, pool),
   });
   try {
-    const parts = readObjects(selectObjects(context), context);
-    const embedded = mapConcurrent(bundles(parts), pool.workers * BUNDLES_PER_WORKER, embed);
+    const embedded = mapConcurrent(
+      bundles(readObjects(objects, context)),
+      pool.workers * BUNDLES_PER_WORKER,
+      embed,
+    );
     for await (const { bundle, result } of embedded) {
       if (result !== undefined) await writeBundle(bundle, result, context);
     }

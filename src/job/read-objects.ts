@@ -100,6 +100,7 @@ async function objectUnread(
     const { unreadable } = context.tally;
     unreadable.count += 1;
     unreadable.firstReason ||= error.message;
+    progress.unreadable();
     await deadLetter(progress, { record: null, stage: 'read', reason: error.message }, context);
   } else {
     throw error;

@@ -27,7 +27,7 @@ export function recordFailure(progress: ObjectProgress, failure: Failure, contex
   const { version } = progress;
   const { record, stage, reason, chunk } = failure;
   const letter = { key, version, record, stage, reason, ...(chunk === undefined ? {} : { chunk }) };
-  progress.failed();
+  progress.failed(reason);
   context.tally.deadLetters += 1;
   context.deadLetters.add({ uri: objectUri(context.source.id, key), ...letter });
   context.log.debug('dead letter', letter);

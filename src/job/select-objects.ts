@@ -1,36 +1,59 @@
 import type { SourceObject } from '../core/interfaces.js';
 import { unreadTypeOfKey } from '../document/formats.js';
-import { diffListing } from '../ledger/objects/diff-listing.js';
+import { diffListing, type Change } from '../ledger/objects/diff-listing.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
 import { shardOf } from '../shard/shard-of-key.js';
-import { ObjectProgress, type ObjectOutcome } from './object-progress.js';
+import { ObjectProgress } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
 import { count } from './tally.js';
 
+/** An object that runs have died with so often is tried alone, and given up when it ends another run. */
+export const CRASHES_BEFORE_ALONE = 2;
+
 /**
  * The objects of this shard that must be read: new ones, and those that changed since the ledger has them. What need
- * not be opened is settled here.
+ * not be opened is settled here, what left the source is noted, and what may have ended former runs is put aside.
  */
 export async function* selectObjects(context: PipelineContext): AsyncGenerator<ObjectProgress> {
-  const { ledger, tally, stop } = context;
+  const { ledger, departed, suspects, stop } = context;
   for await (const change of diffListing(mine(context), ledger.entries({ signal: stop }))) {
     if (stop.aborted) return;
-    // Rows of objects that are gone stay, as docs/ledger.md says.
-    if (change.kind === 'gone') continue;
+    if (change.kind === 'gone') {
+      await departed?.note(change.entry);
+      continue;
+    }
+    if (change.kind !== 'new') departed?.stays();
+    if (change.kind === 'unchanged' && isCurrent(change.entry, context)) {
+      settleUnread(change.entry, context);
+      continue;
+    }
+    const former = change.kind === 'new' ? undefined : change.entry;
     const skip = reasonToSkip(change.object);
     if (skip !== undefined) {
-      // Costs nothing to find out again, and may change without a new version, as archived objects do.
-      tally.objects.skipped += 1;
-      count(tally.skipped, skip);
-    } else if (change.kind === 'unchanged' && isCurrent(change.entry, context)) {
-      settle(change.entry, context);
+      skipUnopened(change, skip, context);
+    } else if (crashesOf(former) >= CRASHES_BEFORE_ALONE) {
+      suspects.push({ object: change.object, former });
     } else {
-      if (change.kind !== 'new') ledger.begin(change.entry);
-      yield new ObjectProgress(change.object, tally, (outcome) => {
-        keep(outcome, context);
-      });
+      yield beginObject(change.object, former, context);
     }
   }
+}
+
+/** How many runs have died while they had the object in work, one after the other. */
+export const crashesOf = (former: LedgerEntry | undefined): number =>
+  former?.status === 'open' ? (former.crashes ?? 0) : 0;
+
+/** An object goes to work; the ledger knows of it before its first row is written. */
+export function beginObject(
+  object: SourceObject,
+  former: LedgerEntry | undefined,
+  { ledger, settlements, tally, text }: PipelineContext,
+): ObjectProgress {
+  const { key, version } = object;
+  const begun = ledger.begin(former ?? { key, version, chunks: 0, text }, crashesOf(former));
+  return new ObjectProgress(object, begun, tally, (outcome) => {
+    settlements.settle(outcome, former);
+  });
 }
 
 async function* mine({ listing, shard, tally, stop }: PipelineContext): AsyncGenerator<SourceObject> {
@@ -44,7 +67,7 @@ async function* mine({ listing, shard, tally, stop }: PipelineContext): AsyncGen
 }
 
 /** What need not be opened to be left out. */
-function reasonToSkip(object: SourceObject): string | undefined {
+export function reasonToSkip(object: SourceObject): string | undefined {
   if (object.skip !== undefined) return object.skip;
   return object.size === 0 ? 'empty' : unreadTypeOfKey(object.key);
 }
@@ -53,17 +76,21 @@ const isCurrent = (entry: LedgerEntry, { text, refreshText }: PipelineContext): 
   !refreshText || entry.text === text;
 
 /** Counts an object as what it was when it was read. */
-function settle({ status, reason }: LedgerEntry, { tally }: PipelineContext): void {
+function settleUnread({ status, reason }: LedgerEntry, { tally }: PipelineContext): void {
   if (status === 'done') tally.objects.unchanged += 1;
-  else {
-    tally.objects.skipped += 1;
-    count(tally.skipped, reason ?? 'empty');
-  }
+  else if (status === 'failed') tally.objects.failed += 1;
+  else skipped(reason ?? 'empty', tally);
 }
 
-/** What is done goes into the ledger. What failed, or went away meanwhile, does not: the next run tries it again. */
-function keep(outcome: ObjectOutcome, { ledger, text }: PipelineContext): void {
-  const { key, version, status, chunks, reason } = outcome;
-  if (status === 'failed' || status === 'gone') return;
-  ledger.commit({ key, version, status, chunks, text, ...(reason === undefined ? {} : { reason }) });
+function skipUnopened(change: Change, reason: string, { settlements, tally }: PipelineContext): void {
+  skipped(reason, tally);
+  // A new one is not committed: it costs nothing to find out again, and may change without a new version.
+  if (change.kind !== 'changed') return;
+  const { key, version } = change.object;
+  settlements.settle({ key, version, status: 'skipped', chunks: 0, reason }, change.entry);
+}
+
+function skipped(reason: string, { objects, skipped: reasons }: PipelineContext['tally']): void {
+  objects.skipped += 1;
+  count(reasons, reason);
 }

@@ -47,6 +47,11 @@ export function newTally(): Tally {
   };
 }
 
+/** Every object that had to be opened could not be: that is the source's fault, not theirs. */
+export function noneCouldBeRead({ unreadable, objects }: Tally): boolean {
+  return unreadable.count > 0 && unreadable.count === objects.mine - objects.skipped;
+}
+
 export function count(map: Map<string, number>, key: string): void {
   map.set(key, (map.get(key) ?? 0) + 1);
 }

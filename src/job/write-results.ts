@@ -13,15 +13,17 @@ export async function writeBundle(
   result: readonly EmbeddedPart[],
   context: PipelineContext,
 ): Promise<void> {
+  const { ledger, settlements } = context;
   // Before the first row of an object replaces one of its former version.
-  await context.ledger.begun();
+  await ledger.begun(Math.max(...bundle.map(({ progress }) => progress.begun)));
   for (const [index, { progress }] of bundle.entries()) {
     const part = result[index];
     if (part === undefined) throw new EmbatchError('BUG', 'a worker left out a part of its bundle');
     await writePart(progress, part, context);
     progress.answered();
   }
-  await context.ledger.flushed();
+  await settlements.removed();
+  await ledger.flushed();
 }
 
 async function writePart(

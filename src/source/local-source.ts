@@ -1,4 +1,4 @@
-import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, open, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { describeError, EmbatchError, systemErrorCode, type ErrorCode } from '../core/errors.js';
 import type { Abortable, OpenObject, SourceObject } from '../core/interfaces.js';
@@ -39,6 +39,7 @@ export async function createLocalSource(
     id: (options.sourceId ?? fileUri(root)).replace(/\/+$/, ''),
     uri,
     globBase: '',
+    reaches: async (key) => (file === undefined || key === file) && (await isAbsent(join(root, key))),
     list: ({ signal } = {}) =>
       file === undefined ? walk(root, { ...options, signal }) : listFile(root, file),
     open: (object, openOptions) => openFile(join(root, object.key), object, openOptions),
@@ -69,6 +70,17 @@ async function locate(path: string): Promise<{ readonly root: string; readonly f
     'SOURCE',
     `Cannot read the source ${printable(path)}: it is neither a file nor a folder.`,
   );
+}
+
+/** What is there and was not listed has been left out: by an option, as a link, or as no file. */
+async function isAbsent(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return false;
+  } catch (error) {
+    // Anything else, such as a folder that may not be entered, says nothing.
+    return ['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
+  }
 }
 
 async function* listFile(root: string, file: string): AsyncGenerator<SourceObject, void, undefined> {

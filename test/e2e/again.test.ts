@@ -85,7 +85,7 @@ test('other ids of records are another way to cut: the run says so, and --refres
   assert.match(other.stderr, /other chunk options/);
 });
 
-test('what failed is tried again by the next run', async (t) => {
+test('what failed stands until it has another version: it is not read again, and the exit code stays 20', async (t) => {
   const folder = await tempFolder(t);
   await writeFiles(folder, { 'docs/good.md': 'fine', 'docs/bad.json': '{"no":' });
   const run = ['run', 'docs', ...tiny, '--json'];

@@ -42,8 +42,8 @@ export async function openTestSource(
   const patience = { totalMs: 10_000, firstDelayMs: 1, maxDelayMs: 4, ...options.patience };
   const log = options.log ?? recordingLogger();
   const defaults = { maxAttempts: 1, socketTimeoutMs: 5_000 };
-  const source = await throughProxy(proxy, () =>
+  const { reaches, ...source } = await throughProxy(proxy, () =>
     createS3Source(uri, location, { ...defaults, ...options, log, patience }),
   );
-  return source;
+  return { ...source, covers: reaches };
 }

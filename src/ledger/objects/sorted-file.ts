@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { Abortable, StateStore } from '../../core/interfaces.js';
+import { mapConcurrent } from '../../core/streams.js';
 import type { ShardRef } from '../names.js';
 import { formatEntry, parseEntry, type LedgerEntry } from './entry.js';
 
@@ -26,6 +27,9 @@ export interface FileHead {
 const BLOCK_CHARACTERS = 128 * 1024;
 const BLOCK_DIGITS = 6;
 const HEAD = 'head.json';
+const HEADS_AT_ONCE = 16;
+/** Blocks without a head are what a killed writer left, or those of one at work: after so long they are the former. */
+const DEAD_AFTER_MS = 24 * 60 * 60 * 1000;
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
@@ -75,9 +79,12 @@ export async function listSortedFiles(
   options: Abortable = {},
 ): Promise<SortedFile[]> {
   const files: SortedFile[] = [];
-  for (const path of await store.list(prefix, options)) {
-    if (!path.endsWith(`/${HEAD}`)) continue;
-    const bytes = await store.get(path, options);
+  const paths = (await store.list(prefix, options)).filter((path) => path.endsWith(`/${HEAD}`));
+  const read = mapConcurrent(paths, HEADS_AT_ONCE, async (path) => ({
+    path,
+    bytes: await store.get(path, options),
+  }));
+  for await (const { path, bytes } of read) {
     // Another shard may have removed it since.
     if (bytes === undefined) continue;
     const head = parseHead(Buffer.from(bytes).toString('utf8'));
@@ -87,10 +94,9 @@ export async function listSortedFiles(
   return files.sort((a, b) => compareAge(a.head, b.head));
 }
 
-/** Runs are time-ordered; a run's snapshot comes after its journals. */
+/** Runs are time-ordered, and so are the files of one. */
 function compareAge(a: FileHead, b: FileHead): number {
   if (a.run !== b.run) return a.run < b.run ? -1 : 1;
-  if (a.kind !== b.kind) return a.kind === 'journal' ? -1 : 1;
   return a.sequence - b.sequence;
 }
 
@@ -162,6 +168,31 @@ export async function removeSortedFile(
 ): Promise<void> {
   await store.delete(`${name}/${HEAD}`, options);
   for (let block = 0; block < head.blocks; block++) await store.delete(blockName(name, block), options);
+}
+
+/** Removes what killed writers left: blocks of runs a day older than `run` that have no head. Error: STATE. */
+export async function sweepHeadless(
+  store: StateStore,
+  prefix: string,
+  run: string,
+  options: Abortable = {},
+): Promise<void> {
+  const paths = await store.list(prefix, options);
+  const whole = new Set(paths.filter((path) => path.endsWith(`/${HEAD}`)).map(folderOfPath));
+  const limit = timeOfRun(run) - DEAD_AFTER_MS;
+  for (const path of paths) {
+    if (whole.has(folderOfPath(path))) continue;
+    if (timeOfRun(path.slice(prefix.length)) < limit) await store.delete(path, options);
+  }
+}
+
+const folderOfPath = (path: string): string => path.slice(0, path.lastIndexOf('/'));
+
+/** Milliseconds since 1970 of what begins with a run's id; NaN where nothing does. */
+function timeOfRun(name: string): number {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)t(\d\d)(\d\d)(\d\d)z-/.exec(name) ?? [];
+  const [year = NaN, month = NaN, ...rest] = parts.map(Number);
+  return Date.UTC(year, month - 1, ...rest);
 }
 
 const blockName = (name: string, block: number): string =>

@@ -8,7 +8,7 @@ const object = { key: 'a.jsonl', size: 10, version: 'v', lastModified: '2026-01-
 function started() {
   const tally = newTally();
   const outcomes: ObjectOutcome[] = [];
-  const progress = new ObjectProgress(object, tally, (outcome) => outcomes.push(outcome));
+  const progress = new ObjectProgress(object, 1, tally, (outcome) => outcomes.push(outcome));
   return { tally, progress, outcomes };
 }
 
@@ -49,12 +49,16 @@ test('an object that goes away while it is read is not done, whatever of it was 
 });
 
 test('one failed document makes the object a failed one, whatever else succeeded', () => {
-  const { tally, progress } = started();
+  const { tally, progress, outcomes } = started();
   progress.embedded();
-  progress.failed();
+  progress.failed('a reason');
+  progress.failed('another');
   progress.skipped('empty');
   progress.answered();
   assert.deepEqual([tally.objects.failed, tally.objects.embedded, tally.objects.skipped], [1, 0, 0]);
+  assert.deepEqual(outcomes, [
+    { key: 'a.jsonl', version: 'v', chunks: 0, status: 'failed', reason: 'a reason' },
+  ]);
 });
 
 test('an object of nothing but empty records is skipped, with the first reason', () => {

@@ -30,6 +30,12 @@ function heldSink(limits: Sink['limits']): { sink: Sink; calls: Call[] } {
     prepare: (wanted) => Promise.resolve(wanted),
     sizeOf: (row) => row.text.length,
     write,
+    removeRows: () => Promise.resolve(0),
+    get: () => Promise.resolve([]),
+    async *facts() {
+      await Promise.resolve();
+      yield* [];
+    },
     finish: () => Promise.resolve(),
     async *scan() {
       await Promise.resolve();

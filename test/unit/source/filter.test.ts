@@ -83,6 +83,7 @@ function sourceOf(keys: readonly string[]): GlobbedSource & { readonly listed: (
     id: 's3://b',
     uri: 's3://b/',
     globBase: '',
+    reaches: (key) => Promise.resolve(keys.every((each) => each !== key)),
     listed: () => listed,
     async *list() {
       for (const key of keys) {

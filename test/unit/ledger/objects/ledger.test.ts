@@ -52,7 +52,13 @@ async function run(store: StateStore, where: Where, entries: readonly LedgerEntr
   const ledger = await open(store, where);
   for (const item of entries) ledger.commit(item);
   await (killed ? ledger.flush() : ledger.roll());
-  ledger.close();
+  await ledger.close();
+}
+
+/** The folder of a ledger that was used once. */
+async function storedFolder(store: StateStore): Promise<string | undefined> {
+  await run(store, { run: '20261101t000000z-0000' }, [entry('first')]);
+  return /^ledger\/[^/]+\/[^/]+/.exec((await store.list('ledger/'))[0] ?? '')?.[0];
 }
 
 describe('the ledger', () => {
@@ -110,7 +116,7 @@ describe('the ledger', () => {
       ledger.commit(entry(`key-${String(n).padStart(3, '0')}`));
       await ledger.flush();
     }
-    ledger.close();
+    await ledger.close();
     const heads = (await store.list('ledger/')).filter((name) => name.endsWith('head.json'));
     assert.ok(heads.length <= 32, String(heads.length));
     assert.equal((await all(await open(store, { run: 'run-2' }))).length, 100);
@@ -164,7 +170,7 @@ describe('the ledger', () => {
     ledger.commit(entry('b'));
     await storing;
     await ledger.roll();
-    ledger.close();
+    await ledger.close();
     assert.deepEqual(await all(await open(store, { run: 'run-2' })), [entry('a'), entry('b')]);
   });
 
@@ -172,13 +178,77 @@ describe('the ledger', () => {
     const store = createFileState(await tempFolder(t));
     await run(store, { run: 'run-1' }, [entry('a'), entry('b')]);
     const ledger = await open(store, { run: 'run-2' });
-    ledger.begin(entry('a'));
-    await ledger.begun();
-    ledger.close();
+    await ledger.begun(ledger.begin(entry('a')));
     const killed = await all(await open(store, { run: 'run-3' }));
-    assert.deepEqual(killed, [{ ...entry('a'), status: 'open' }, entry('b')]);
+    assert.deepEqual(killed, [{ ...entry('a'), status: 'open', crashes: 1 }, entry('b')]);
+    await ledger.close();
+    const inGoodOrder = await all(await open(store, { run: 'run-3' }));
+    assert.deepEqual(inGoodOrder, [{ ...entry('a'), status: 'open' }, entry('b')]);
     await run(store, { run: 'run-4' }, [entry('a', 'v2')]);
     assert.deepEqual(await all(await open(store, { run: 'run-5' })), [entry('a', 'v2'), entry('b')]);
+  });
+
+  it('counts how many runs have died with an object in work, and only those', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    const crashesNow = async (run: string): Promise<number | undefined> =>
+      (await all(await open(store, { run })))[0]?.crashes;
+    for (const [run, dies, expected] of [
+      ['run-1', true, 1],
+      ['run-2', true, 2],
+      ['run-3', false, 2],
+      ['run-4', true, 3],
+    ] as const) {
+      const ledger = await open(store, { run });
+      const [known] = await all(ledger);
+      await ledger.begun(ledger.begin(entry('a'), known?.crashes));
+      if (!dies) await ledger.close();
+      assert.equal(await crashesNow('run-9'), expected, run);
+    }
+  });
+
+  it('hides what was removed, from then on and after it was rolled up', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    await run(store, { run: 'run-1' }, [entry('a'), entry('b'), entry('c')]);
+    const removed: LedgerEntry = { ...entry('b'), status: 'removed', chunks: 0 };
+    await run(store, { run: 'run-2' }, [removed], true);
+    assert.deepEqual(await all(await open(store, { run: 'run-3' })), [entry('a'), entry('c')]);
+    await run(store, { run: 'run-3' }, [entry('a')]);
+    assert.deepEqual(await all(await open(store, { run: 'run-4' })), [entry('a'), entry('c')]);
+  });
+
+  it('stores nothing before what its entries rely on is stored', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    let may = false;
+    const ledger = await openLedger({
+      store,
+      run: 'run-1',
+      indexId: 'index',
+      sinkUri: 'lancedb:v',
+      sourceId: 's3://bucket',
+      shard: { index: 0, count: 1 },
+      writer: { index: 0, count: 1 },
+      shardOf,
+      before: () => (may ? Promise.resolve() : Promise.reject(new Error('not yet'))),
+      log: recordingLogger(),
+    });
+    ledger.commit(entry('a'));
+    await assert.rejects(ledger.flush(), /not yet/);
+    assert.deepEqual(await store.list('ledger/'), []);
+    may = true;
+    await ledger.close();
+    assert.deepEqual(await all(await open(store, { run: 'run-2' })), [entry('a')]);
+  });
+
+  it('removes blocks without a head once they are a day older than the run, and no others', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    const folder = (await storedFolder(store)) ?? assert.fail();
+    const old = `${folder}/20261120t095959z-aaaa-0-of-1-000000/000000.jsonl.gz`;
+    const young = `${folder}/20261120t100001z-bbbb-0-of-1-000000/000000.jsonl.gz`;
+    await store.put(old, 'x');
+    await store.put(young, 'x');
+    await run(store, { run: '20261121t100000z-cccc' }, [entry('b')]);
+    const names = await store.list('ledger/');
+    assert.deepEqual([names.includes(old), names.includes(young)], [false, true]);
   });
 
   it('reads on while others roll up and remove what it is reading', async (t) => {
@@ -221,7 +291,7 @@ describe('the ledger', () => {
     await assert.rejects(ledger.flushed(), /no space/);
     broken = false;
     await ledger.flush();
-    ledger.close();
+    await ledger.close();
     assert.deepEqual(await all(await open(store, { run: 'run-2' })), [entry('a')]);
   });
 });
@@ -258,7 +328,7 @@ describe('the ledger under any number of shards', () => {
         for (const ledger of ledgers) {
           if (next(3) === 0) await ledger.flush();
           else await ledger.roll();
-          ledger.close();
+          await ledger.close();
         }
         const readers = 1 + next(4);
         const found = new Map<string, LedgerEntry>();

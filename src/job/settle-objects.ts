@@ -1,0 +1,104 @@
+import { objectHash, objectUri } from '../core/ids.js';
+import type { Abortable, Sink, StaleRows } from '../core/interfaces.js';
+import type { LedgerEntry } from '../ledger/objects/entry.js';
+import type { Ledger } from '../ledger/objects/ledger.js';
+import type { ObjectOutcome } from './object-progress.js';
+import { noneCouldBeRead, type Tally } from './tally.js';
+
+/** Objects whose leftovers are removed together: a request, or a version of a table, for all of them. */
+const REMOVED_TOGETHER = 256;
+/** How long the leftovers of an object wait for others. */
+const MAX_WAIT_MS = 5000;
+/** Objects that could not be read are kept back up to so many, see {@link Settlements}. */
+const MAX_HELD = 10_000;
+
+/**
+ * Accounts for objects that came to their end: removes what their former versions left in the sink, then commits
+ * them. Objects that could not be read are committed only once another could: where none can, it is the source that
+ * is at fault, and the next run must try them again.
+ */
+export interface Settlements {
+  /** Takes an object whose rows are all acknowledged, and what the ledger knew of it. */
+  settle(outcome: ObjectOutcome, former: LedgerEntry | undefined): void;
+  /** Resolves when what is being removed is. Error: SINK. */
+  removed(): Promise<void>;
+  /** Resolves when all that was taken is committed; to be called once all rows are written. Error: SINK. */
+  finish(): Promise<void>;
+}
+
+export interface SettlementOptions extends Abortable {
+  readonly sink: Sink;
+  readonly ledger: Ledger;
+  readonly sourceId: string;
+  /** Of the rows that this run writes, and the text half of it. */
+  readonly fingerprint: string;
+  readonly text: string;
+  /** False keeps what changed and vanished objects left behind. */
+  readonly removing: boolean;
+  /** The index was there, and the ledger does not know it: every object may have left something. */
+  readonly isUnknown: boolean;
+  readonly tally: Tally;
+}
+
+export function createSettlements(options: SettlementOptions): Settlements {
+  const { sink, ledger, sourceId, fingerprint, text, removing, isUnknown, tally, signal } = options;
+  let waiting: { readonly stale: StaleRows; readonly entry: LedgerEntry }[] = [];
+  let oldest = 0;
+  const held: LedgerEntry[] = [];
+  let removal: Promise<void> = Promise.resolve();
+
+  const remove = (): void => {
+    const taken = waiting;
+    waiting = [];
+    // One after the other: a failure ends them all, and their objects stay in work.
+    removal = removal.then(async () => {
+      tally.vectors.deleted += await sink.removeRows(
+        taken.map(({ stale }) => stale),
+        { signal },
+      );
+      for (const { entry } of taken) ledger.commit(entry);
+    });
+    removal.catch(() => undefined);
+  };
+  const commitHeld = (): void => {
+    for (const entry of held.splice(0)) ledger.commit(entry);
+  };
+
+  return {
+    settle({ key, version, status, chunks, reason, unread }, former) {
+      const entry: LedgerEntry = {
+        key,
+        version,
+        status: status === 'gone' ? 'removed' : status,
+        chunks,
+        text,
+        ...(reason === undefined ? {} : { reason }),
+      };
+      if (unread === true) {
+        held.push(entry);
+        if (held.length > MAX_HELD) commitHeld();
+        return;
+      }
+      commitHeld();
+      if (status === 'gone' && !removing) return;
+      // What failed as a whole keeps what it had: that is old, but better than nothing.
+      const isWhollyFailed = status === 'failed' && chunks === 0;
+      const mayHaveLeftovers = former !== undefined || status === 'gone' || isUnknown || ledger.isDamaged;
+      if (!removing || !mayHaveLeftovers || isWhollyFailed) {
+        ledger.commit(entry);
+        return;
+      }
+      const object = objectHash(objectUri(sourceId, key));
+      if (waiting.length === 0) oldest = Date.now();
+      const keep = status === 'gone' ? undefined : { version, fingerprint };
+      waiting.push({ stale: { object, keep }, entry });
+      if (waiting.length >= REMOVED_TOGETHER || Date.now() - oldest > MAX_WAIT_MS) remove();
+    },
+    removed: () => removal,
+    async finish() {
+      if (!noneCouldBeRead(tally)) commitHeld();
+      if (waiting.length > 0) remove();
+      await removal;
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { compareUtf8 } from '../../core/bytes-order.js';
+import type { Abortable, StateStore } from '../../core/interfaces.js';
+import type { ShardRef } from '../names.js';
+import type { LedgerEntry } from './entry.js';
+import { mergeSorted } from './merge-sorted.js';
+import {
+  FileGoneError,
+  listSortedFiles,
+  readSortedFile,
+  removeSortedFile,
+  type SortedFile,
+} from './sorted-file.js';
+
+/** A name for anything, such as a URI, that file systems and S3 take. */
+const nameOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** How often other shards may remove what is being read, before it counts as damage. */
+const MAX_LISTINGS = 1000;
+
+export interface LedgerPlace {
+  readonly store: StateStore;
+  /** Random id of the index: one that was dropped and made again has another, and its ledger is empty. */
+  readonly indexId: string;
+  /** A copy of an index has the same id. */
+  readonly sinkUri: string;
+  readonly sourceId: string;
+  /** The shard of a key among `count`. */
+  readonly shardOf: (key: string, count: number) => number;
+  /** What could not be read; it costs time, never data. */
+  readonly onDamage: (what: string) => void;
+}
+
+/** The folder of one index and one source. */
+export const folderOf = ({ indexId, sinkUri, sourceId }: LedgerPlace): string =>
+  `ledger/${nameOf(`${indexId} ${sinkUri}`)}/${nameOf(sourceId)}`;
+
+/** The files of one ledger, those of all shards and runs, as one. */
+export class LedgerFiles {
+  readonly #place: LedgerPlace;
+  readonly #folder: string;
+
+  constructor(place: LedgerPlace) {
+    this.#place = place;
+    this.#folder = folderOf(place);
+  }
+
+  /** Oldest first. Error: STATE. */
+  list(options: Abortable = {}): Promise<SortedFile[]> {
+    return listSortedFiles(this.#place.store, `${this.#folder}/`, this.#place.onDamage, options);
+  }
+
+  /**
+   * The latest entry of each key of a shard, ascending. Goes on after the last key where another shard rolls up and
+   * removes files meanwhile. Error: STATE.
+   */
+  async *read(
+    files: readonly SortedFile[],
+    shard: ShardRef,
+    options: Abortable,
+  ): AsyncGenerator<LedgerEntry> {
+    let current = files;
+    let last: string | undefined;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        for await (const entry of this.#merged(current, shard, options)) {
+          if (last !== undefined && compareUtf8(entry.key, last) <= 0) continue;
+          last = entry.key;
+          yield entry;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof FileGoneError)) throw error;
+        if (attempt >= MAX_LISTINGS) {
+          this.#place.onDamage(error.message);
+          return;
+        }
+        current = await this.list(options);
+      }
+    }
+  }
+
+  /** Removes the files that nobody needs any more: every shard of some number has a snapshot with their entries. */
+  async removeSuperseded(options: Abortable): Promise<void> {
+    const files = await this.list(options);
+    for (const file of files) {
+      const shards = new Map<number, Set<number>>();
+      for (const { head } of files) {
+        if (head.kind !== 'snapshot' || !head.absorbs.includes(file.name)) continue;
+        const { index, count } = head.shard;
+        shards.set(count, (shards.get(count) ?? new Set()).add(index));
+      }
+      if ([...shards].some(([count, indices]) => indices.size === count)) {
+        await removeSortedFile(this.#place.store, file, options);
+      }
+    }
+  }
+
+  #merged(files: readonly SortedFile[], shard: ShardRef, options: Abortable): AsyncGenerator<LedgerEntry> {
+    const { store, onDamage } = this.#place;
+    return mergeSorted(
+      files.flatMap((file) => {
+        const newer = files
+          .filter(({ head }) => head.kind === 'snapshot' && head.absorbs.includes(file.name))
+          .map(({ head }) => head.shard);
+        // All that it has of these keys is in a snapshot of the same shard.
+        if (newer.some(({ index, count }) => index === shard.index && count === shard.count)) return [];
+        const counts = (key: string): boolean =>
+          this.#isOf(key, shard) && !newer.some((other) => this.#isOf(key, other));
+        return [filtered(readSortedFile(store, file, onDamage, options), counts)];
+      }),
+    );
+  }
+
+  #isOf(key: string, { index, count }: ShardRef): boolean {
+    return count === 1 || this.#place.shardOf(key, count) === index;
+  }
+}
+
+async function* filtered(
+  entries: AsyncIterable<LedgerEntry>,
+  counts: (key: string) => boolean,
+): AsyncGenerator<LedgerEntry> {
+  for await (const entry of entries) if (counts(entry.key)) yield entry;
+}
