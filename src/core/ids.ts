@@ -16,6 +16,11 @@ export function chunkId(uri: string, record: RecordKey, chunk: number): string {
     .digest('base64url');
 }
 
+/** One text per record, for sets of them: its JSON, as in chunk ids. */
+export function recordName(record: RecordKey): string {
+  return JSON.stringify(record);
+}
+
 /** What `embatch.object` holds: base64url of SHA-256 of the object URI; 43 characters. */
 export function objectHash(uri: string): string {
   return createHash('sha256').update(uri).digest('base64url');

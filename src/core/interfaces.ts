@@ -106,8 +106,15 @@ export type DocumentOutcome =
       readonly document: Document;
       /** Which fields text and id were taken from, for the summary; undefined where there are no fields. */
       readonly mapping: string | undefined;
+      /** What `record` would be without the id that it is: failures to read a record can name no other. */
+      readonly position?: number;
     }
-  | { readonly kind: 'skipped'; readonly record: RecordKey; readonly reason: string }
+  | {
+      readonly kind: 'skipped';
+      readonly record: RecordKey;
+      readonly reason: string;
+      readonly position?: number;
+    }
   | { readonly kind: 'failed'; readonly record: RecordKey; readonly reason: string };
 
 export interface ParsedPart {

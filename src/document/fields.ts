@@ -63,6 +63,7 @@ export function documentOfFields(
     return failed(`no id in the field ${quote(mapping.idField)} (--id-field); ${describe(fields)}`);
   }
   const record: RecordKey = id === undefined ? position : { id: String(id.value) };
+  const place = id === undefined || position === null ? {} : { position };
 
   const textField = findText(fields, mapping.textField);
   if (textField === undefined && mapping.textField !== undefined) {
@@ -72,7 +73,7 @@ export function documentOfFields(
   if (textField !== undefined && text === undefined) {
     return failed(`the field ${quote(textField.name)} holds ${kindOfJson(textField.value)}, not text`);
   }
-  if (text === undefined || text.trim() === '') return { kind: 'skipped', record, reason: 'empty' };
+  if (text === undefined || text.trim() === '') return { kind: 'skipped', record, reason: 'empty', ...place };
 
   const titleField = findTitle(fields, mapping.titleField);
   const rest = [textField, id, titleField]
@@ -92,6 +93,7 @@ export function documentOfFields(
       ...(position === null ? [] : [id === undefined ? 'id from the position' : `id from ${quote(id.name)}`]),
       ...(titleField === undefined ? [] : [`title from ${quote(titleField.name)}`]),
     ].join(', '),
+    ...place,
   };
 }
 

@@ -29,12 +29,29 @@ export interface ObjectFacts {
 export interface BundlePart {
   readonly object: ObjectFacts;
   readonly part: Part;
+  /** Names (`recordName`) of the records that are wanted; the rest is as if it were not there. Absent: all. */
+  readonly records?: readonly string[];
 }
 
-/** Documents sent to a worker together, or texts that are embedded whole, cut where the model's authors cut. */
+/**
+ * Documents sent to a worker together: to be embedded, or only cut, without a model call; or texts that are embedded
+ * whole, cut where the model's authors cut.
+ */
 export type Task =
-  | { readonly kind: 'bundle'; readonly parts: readonly BundlePart[] }
+  | { readonly kind: 'bundle' | 'outline'; readonly parts: readonly BundlePart[] }
   | { readonly kind: 'texts'; readonly texts: readonly string[]; readonly side: Side };
+
+/** A document without rows. */
+export type LeftOut =
+  | { readonly kind: 'skipped'; readonly record: RecordKey; readonly reason: string }
+  | {
+      readonly kind: 'failed';
+      readonly record: RecordKey;
+      readonly stage: 'parse' | 'chunk' | 'embed';
+      readonly reason: string;
+      /** Ordinal of the first chunk that failed, where it was one. */
+      readonly chunk?: number;
+    };
 
 export type EmbeddedDocument =
   | {
@@ -46,22 +63,29 @@ export type EmbeddedDocument =
       readonly truncatedTokens: number;
       readonly mapping: string | undefined;
     }
-  | { readonly kind: 'skipped'; readonly record: RecordKey; readonly reason: string }
-  | {
-      readonly kind: 'failed';
-      readonly record: RecordKey;
-      readonly stage: 'parse' | 'chunk' | 'embed';
-      readonly reason: string;
-    };
+  | LeftOut;
 
-export interface EmbeddedPart {
+export type OutlinedDocument =
+  | {
+      readonly kind: 'outlined';
+      readonly record: RecordKey;
+      /** Of the rows that it would have, in order. */
+      readonly ids: readonly string[];
+    }
+  | LeftOut;
+
+export interface AnsweredPart<Document> {
   /** In the order of the part's records. */
-  readonly documents: readonly EmbeddedDocument[];
+  readonly documents: readonly Document[];
   readonly invalidBytes: number;
 }
 
+export type EmbeddedPart = AnsweredPart<EmbeddedDocument>;
+export type OutlinedPart = AnsweredPart<OutlinedDocument>;
+
 export type TaskResult =
   | { readonly kind: 'bundle'; readonly parts: readonly EmbeddedPart[] }
+  | { readonly kind: 'outline'; readonly parts: readonly OutlinedPart[] }
   | {
       readonly kind: 'texts';
       /** Token ids of each text. */

@@ -10,7 +10,15 @@ export interface EmbedOptions {
   readonly side: Side;
   /** Tokens at the start of every input that belong to the prompt, a special token before it included. */
   readonly promptTokens: number;
+  /**
+   * Where given, a batch that fails is cut in halves until what fails is an input alone, and that is told here; its
+   * vector stays zeros, and no other input suffers.
+   */
+  readonly onFailure?: InputFailed | undefined;
 }
+
+/** @param index of the input that the model fails on */
+export type InputFailed = (index: number, error: unknown) => void;
 
 export interface Embedder {
   /**
@@ -22,7 +30,8 @@ export interface Embedder {
    * Embeds token ids (special tokens included, at most `maxTokens` each) in batches of its own choice. An input
    * without tokens gets a vector of zeros.
    *
-   * Rejects with a CancelledError between two batches once the pool was cancelled.
+   * Rejects with a CancelledError between two batches once the pool was cancelled; with the error of the model
+   * where it fails on a batch and `onFailure` is not given.
    *
    * @returns [inputs.length, dimensions], row-major float32, in the order of the inputs
    */
@@ -50,15 +59,15 @@ export async function createEmbedder(
       const rows = [Int32Array.of(id), Int32Array.of(id, id)];
       for (const vector of await encoder.encode(rows, 'plain', 0)) finish(vector);
     },
-    async embed(inputs, { side, promptTokens }) {
+    async embed(inputs, { side, promptTokens, onFailure }) {
       const vectors = new Float32Array(inputs.length * model.dimensions);
       const filled = [...inputs.keys()].filter((index) => inputs[index]?.length !== 0);
       const lengths = filled.map((index) => inputs[index]?.length ?? 0);
-      for (const batch of planBatches(lengths, batchTokens)) {
+
+      const embedBatch = async (indices: readonly number[]): Promise<void> => {
         if (control !== undefined && Atomics.load(control.cancelled, 0) === 1) {
           throw new CancelledError('cancelled');
         }
-        const indices = batch.map((position) => filled[position] as number);
         const rows = indices.map((index) => inputs[index] as Int32Array);
         const pooled = await encoder.encode(rows, side, promptTokens);
         pooled.forEach((vector, r) => {
@@ -68,6 +77,26 @@ export async function createEmbedder(
           const tokens = rows.reduce((sum, row) => sum + row.length, 0);
           Atomics.add(control.tokens, 0, BigInt(tokens));
         }
+      };
+      const embedApart = async (indices: readonly number[], told: InputFailed): Promise<void> => {
+        try {
+          await embedBatch(indices);
+        } catch (error) {
+          if (error instanceof CancelledError) throw error;
+          const [first] = indices;
+          if (indices.length === 1 && first !== undefined) {
+            told(first, error);
+            return;
+          }
+          const middle = indices.length >> 1;
+          await embedApart(indices.slice(0, middle), told);
+          await embedApart(indices.slice(middle), told);
+        }
+      };
+
+      for (const batch of planBatches(lengths, batchTokens)) {
+        const indices = batch.map((position) => filled[position] as number);
+        await (onFailure === undefined ? embedBatch(indices) : embedApart(indices, onFailure));
       }
       return vectors;
     },

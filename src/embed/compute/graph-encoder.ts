@@ -42,7 +42,8 @@ async function openSession(file: string): Promise<InferenceSession> {
       graphOptimizationLevel: 'all',
       // Shapes vary from batch to batch, so a remembered pattern of one is no use to the next.
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      // Errors are thrown with the same words; on stderr they would stand a second time, in the middle of our logs.
+      logSeverityLevel: 4,
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     });
   } catch (error) {

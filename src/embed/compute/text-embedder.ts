@@ -3,7 +3,7 @@ import { truncateIds } from '../../core/truncate-ids.js';
 import type { Model } from '../model/model.js';
 import type { TokenizerBackend } from '../tokenizer/backend.js';
 import { loadTokenizer, type LoadedTokenizer } from '../tokenizer/tokenizer.js';
-import { createEmbedder, type EmbedderOptions } from './embedder.js';
+import { createEmbedder, type EmbedderOptions, type InputFailed } from './embedder.js';
 import type { Side } from './encoder.js';
 
 /** A model opened in this thread, with its tokenizer. */
@@ -13,9 +13,14 @@ export interface TextEmbedder {
   encode(texts: readonly string[], side: Side): Promise<Int32Array[]>;
   /**
    * @param inputs token ids as `encode` gives them, at most `maxTokens` each
+   * @param onFailure takes what the model fails on, so that all the rest is embedded
    * @returns [inputs.length, dimensions], row-major float32. Rejects as `Embedder.embed` does.
    */
-  embed(inputs: readonly Int32Array[], side: Side): Promise<Float32Array<ArrayBuffer>>;
+  embed(
+    inputs: readonly Int32Array[],
+    side: Side,
+    onFailure?: InputFailed,
+  ): Promise<Float32Array<ArrayBuffer>>;
 }
 
 export interface TextEmbedderOptions extends EmbedderOptions {
@@ -44,7 +49,8 @@ export async function createTextEmbedder(
       const encoded = await tokenizer.encode(inputs);
       return encoded.map((ids) => truncateIds(ids, model.maxTokens, tokenizer.closingTokens));
     },
-    embed: (inputs, side) => embedder.embed(inputs, { side, promptTokens: promptTokens[side] }),
+    embed: (inputs, side, onFailure) =>
+      embedder.embed(inputs, { side, promptTokens: promptTokens[side], onFailure }),
   };
 }
 

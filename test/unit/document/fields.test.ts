@@ -130,6 +130,7 @@ describe('a record becomes a document', () => {
         kind: 'document',
         document: { headings: [], title, fields, ...document },
         mapping: words,
+        ...(document.record === 7 ? {} : { position: 7 }),
       });
     });
   }
@@ -157,7 +158,13 @@ describe('a record is empty', () => {
   }
 
   it('and is known by its id', () => {
-    assert.deepEqual(map({ id: 'a', text: '' }), { kind: 'skipped', record: { id: 'a' }, reason: 'empty' });
+    const position = 7;
+    assert.deepEqual(map({ id: 'a', text: '' }), {
+      kind: 'skipped',
+      record: { id: 'a' },
+      reason: 'empty',
+      position,
+    });
   });
 });
 
