@@ -1,8 +1,11 @@
-import type { Metadata, Row } from '../../core/interfaces.js';
+import type { Metadata, Row, StaleRows } from '../../core/interfaces.js';
 
 /** Float32 numbers are told apart by so many decimal digits. */
 const FLOAT32_DIGITS = 9;
 const ID_START = Buffer.from('{"id":"');
+const REMOVAL_START = Buffer.from('{"removed":');
+const VECTOR_START = Buffer.from(',"vector":[');
+const VECTOR_END = Buffer.from('],"metadata":{');
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const NEWLINE = 0x0a;
@@ -31,10 +34,36 @@ export function rowOfLine(line: Uint8Array): Row {
   return { id, text, vector: Float32Array.from(vector), metadata, embatch };
 }
 
+/** What a row says of itself. Numbers are most of a line: where it was written by {@link lineOfRow} they are not read. */
+export function labelsOfLine(line: Uint8Array): Omit<Row, 'text' | 'vector'> {
+  const id = idOfLine(line);
+  const bytes = bufferOf(line);
+  // In texts quotes are escaped, so the first of these is the key; up to the second there are only numbers.
+  const vector = startsWith(bytes, ID_START) ? bytes.indexOf(VECTOR_START) : -1;
+  const end = vector < 0 ? -1 : bytes.indexOf(VECTOR_END, vector);
+  const json = end < 0 ? textOf(line) : `{${bytes.toString('utf8', end + '],'.length)}`;
+  const { metadata, embatch } = JSON.parse(json) as Pick<Row, 'metadata' | 'embatch'>;
+  return { id, metadata, embatch };
+}
+
+/** A line of its own kind: the rows before it that it names do not count any more. */
+export function lineOfRemoval({ object, keep }: StaleRows): string {
+  return `${JSON.stringify({ removed: { object, keep } })}\n`;
+}
+
+export function isRemoval(line: Uint8Array): boolean {
+  return startsWith(bufferOf(line), REMOVAL_START);
+}
+
+export function removalOfLine(line: Uint8Array): StaleRows {
+  const { object, keep } = (JSON.parse(textOf(line)) as { removed: StaleRows }).removed;
+  return { object, keep };
+}
+
 /** The id, without parsing the whole line where it was written by {@link lineOfRow} and needs no escapes. */
 export function idOfLine(line: Uint8Array): string {
-  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
-  if (bytes.subarray(0, ID_START.length).equals(ID_START)) {
+  const bytes = bufferOf(line);
+  if (startsWith(bytes, ID_START)) {
     const end = bytes.indexOf(QUOTE, ID_START.length);
     const escape = bytes.subarray(0, end).indexOf(BACKSLASH);
     if (end > 0 && escape < 0) return bytes.toString('utf8', ID_START.length, end);
@@ -43,7 +72,15 @@ export function idOfLine(line: Uint8Array): string {
 }
 
 function textOf(line: Uint8Array): string {
-  return Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
+  return bufferOf(line).toString('utf8');
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+function startsWith(bytes: Buffer, start: Buffer): boolean {
+  return bytes.subarray(0, start.length).equals(start);
 }
 
 export interface Line {

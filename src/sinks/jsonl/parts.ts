@@ -1,42 +1,75 @@
 import { EmbatchError, describeError } from '../../core/errors.js';
 import type { Abortable, SinkContext } from '../../core/interfaces.js';
-import { idOfLine, linesOf, type Line } from './lines.js';
+import { linesOf, type Line } from './lines.js';
 import type { Place } from './place.js';
 
 /** A file of rows: `part-<shard>-of-<shards>-<run>.jsonl`, further ones of a run with a number behind. */
 export interface Part {
   readonly name: string;
-  /** `<shard>-of-<shards>`. */
-  readonly label: string;
+  readonly shard: SinkContext['shard'];
   /** Time-ordered. */
   readonly run: string;
+  /** 0 for the first of a run. */
+  readonly sequence: number;
 }
 
-const partPattern = /^part-(\d+-of-\d+)-(.+)\.jsonl$/;
+const partPattern = /^part-(\d+)-of-(\d+)-(.+?)(?:-(\d{6,}))?\.jsonl$/;
 const SEQUENCE_DIGITS = 6;
-
-export function labelOf({ index, count }: SinkContext['shard']): string {
-  return `${index}-of-${count}`;
-}
-
-/** Gives the names that a run may use one after the other, in the order in which {@link partsOf} reads them. */
-export function partNames({ shard, run }: SinkContext): () => string {
-  const stem = `part-${labelOf(shard)}-${run}`;
-  let given = 0;
-  return () => {
-    const number = given++;
-    return number === 0 ? `${stem}.jsonl` : `${stem}-${String(number).padStart(SEQUENCE_DIGITS, '0')}.jsonl`;
-  };
-}
 
 /** The files of rows among `names`, oldest first: a row counts more than one of the same id before it. */
 export function partsOf(names: readonly string[]): Part[] {
   return names
-    .flatMap((name) => {
-      const match = partPattern.exec(name);
-      return match === null ? [] : [{ name, label: match[1] ?? '', run: match[2] ?? '' }];
+    .flatMap((name): Part[] => {
+      const [, index, count, run = '', sequence = '0'] = partPattern.exec(name) ?? [];
+      if (index === undefined) return [];
+      const shard = { index: Number(index), count: Number(count) };
+      return [{ name, shard, run, sequence: Number(sequence) }];
     })
-    .sort((a, b) => compare(a.run, b.run) || compare(a.name, b.name));
+    .sort((a, b) => compare(a.run, b.run) || a.sequence - b.sequence || compare(a.name, b.name));
+}
+
+/** Names to give to files one after the other. */
+export interface PartNames {
+  next(): string;
+  /** What `next` gave last. */
+  readonly last: string | undefined;
+}
+
+/**
+ * Names that {@link partsOf} puts behind all of `parts` that may hold rows of the shard's objects. They carry the run;
+ * where an earlier run has a later name, as its clock was ahead, they carry both: `<earlier>~<number>-<run>`.
+ */
+export function partNames({ shard, run }: SinkContext, parts: readonly Part[]): PartNames {
+  const before = lastOfShard(parts, shard);
+  const own = before === undefined || before.run <= run ? run : runAfter(before.run, run);
+  const stem = `part-${shard.index}-of-${shard.count}-${own}`;
+  let sequence = before?.run === own ? before.sequence + 1 : 0;
+  let last: string | undefined;
+  return {
+    get last() {
+      return last;
+    },
+    next() {
+      const number = sequence++;
+      last =
+        number === 0 ? `${stem}.jsonl` : `${stem}-${String(number).padStart(SEQUENCE_DIGITS, '0')}.jsonl`;
+      return last;
+    },
+  };
+}
+
+/** The last of the files that may hold rows of the shard's objects: other shards of the same number have others. */
+export function lastOfShard(parts: readonly Part[], shard: SinkContext['shard']): Part | undefined {
+  return parts.findLast((part) => part.shard.count !== shard.count || isOfShard(part, shard));
+}
+
+export function isOfShard({ shard }: Part, { index, count }: SinkContext['shard']): boolean {
+  return shard.index === index && shard.count === count;
+}
+
+function runAfter(last: string, run: string): string {
+  const [, earlier = last, number = '0'] = /^(.+)~(\d+)-/.exec(last) ?? [];
+  return `${earlier}~${String(Number(number) + 1).padStart(SEQUENCE_DIGITS, '0')}-${run}`;
 }
 
 function compare(a: string, b: string): number {
@@ -44,35 +77,36 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-export async function* linesOfPart(place: Place, { name }: Part, options: Abortable): AsyncGenerator<Line> {
-  yield* linesOf(place.read(name, options));
+export interface PlacedLine extends Line {
+  readonly part: Part;
+  /** Counts the lines of all parts in order. */
+  readonly position: number;
 }
 
-/** The last place of each id, as a number that counts the lines of all parts in order. Some 100 bytes a row. */
-export async function lastLines(
+/** The lines of several files, one file after the other. */
+export async function* linesOfParts(
   place: Place,
   parts: readonly Part[],
   options: Abortable,
-): Promise<ReadonlyMap<string, number>> {
-  const last = new Map<string, number>();
-  let position = 0;
+  first = 0,
+): AsyncGenerator<PlacedLine, void, undefined> {
+  let position = first;
   for (const part of parts) {
-    for await (const { bytes, complete } of linesOfPart(place, part, options)) {
-      if (complete)
-        last.set(
-          parsed(place, part, position, () => idOfLine(bytes)),
-          position,
-        );
-      position += 1;
+    for await (const { bytes, complete } of linesOf(place.read(part.name, options))) {
+      options.signal?.throwIfAborted();
+      yield { bytes, complete, part, position: position++ };
     }
   }
-  return last;
 }
 
 /** SINK where someone else has written into a file of ours. */
-export function parsed<T>(place: Place, part: Part, position: number, parse: () => T): T {
+export function parsed<T>(
+  place: Place,
+  { part, position, bytes }: PlacedLine,
+  parse: (bytes: Uint8Array) => T,
+): T {
   try {
-    return parse();
+    return parse(bytes);
   } catch (error) {
     throw new EmbatchError(
       'SINK',
@@ -80,57 +114,5 @@ export function parsed<T>(place: Place, part: Part, position: number, parse: () 
         `${describeError(error)}. Remove the line, or build the index anew with --recreate`,
       { cause: error },
     );
-  }
-}
-
-export interface Compaction {
-  /** Rows that newer ones had replaced. */
-  readonly superseded: number;
-  /** Rows that a writer was killed in. */
-  readonly torn: number;
-}
-
-/** Leaves one row of each id in `parts`, file by file in one step each: a kill at any moment costs nothing. */
-export async function compactParts(
-  place: Place,
-  parts: readonly Part[],
-  options: Abortable,
-): Promise<Compaction> {
-  const last = await lastLines(place, parts, options);
-  let position = 0;
-  let superseded = 0;
-  let torn = 0;
-  for (const part of parts) {
-    const first = position;
-    const kept = new Set<number>();
-    for await (const { bytes, complete } of linesOfPart(place, part, options)) {
-      if (!complete) torn += 1;
-      else if (last.get(idOfLine(bytes)) === position) kept.add(position);
-      else superseded += 1;
-      position += 1;
-    }
-    if (kept.size === position - first) continue;
-    if (kept.size === 0) await place.remove(part.name, options);
-    else await place.replace(part.name, keptLines(place, part, first, kept, options), options);
-  }
-  return { superseded, torn };
-}
-
-const NEWLINE = Buffer.from('\n');
-
-async function* keptLines(
-  place: Place,
-  part: Part,
-  first: number,
-  kept: ReadonlySet<number>,
-  options: Abortable,
-): AsyncGenerator<Uint8Array> {
-  let position = first;
-  for await (const { bytes } of linesOfPart(place, part, options)) {
-    if (kept.has(position)) {
-      yield bytes;
-      yield NEWLINE;
-    }
-    position += 1;
   }
 }

@@ -2,29 +2,26 @@ import { resolve } from 'node:path';
 import { EmbatchError } from '../../core/errors.js';
 import { assertSameSpace, parseIndexInfo } from '../../core/recipe.js';
 import { notPrepared, refusalOf } from '../../core/row-check.js';
+import { factsOf } from '../../core/row-facts.js';
 import { parseS3Uri } from '../../core/s3.js';
 import type {
   Abortable,
   IndexInfo,
   Row,
+  RowFacts,
   Sink,
   SinkContext,
   SinkLimits,
+  StaleRows,
   WriteOutcome,
 } from '../../core/interfaces.js';
-import { lineOfRow, rowOfLine } from './lines.js';
+import { compactParts } from './compaction.js';
+import { labelsOfLine, lineOfRemoval, lineOfRow, rowOfLine } from './lines.js';
 import { createLocalPlace } from './local-place.js';
-import {
-  compactParts,
-  labelOf,
-  lastLines,
-  linesOfPart,
-  parsed,
-  partNames,
-  partsOf,
-  type Part,
-} from './parts.js';
+import { countStale, rowsWithIds } from './look-up.js';
+import { lastOfShard, parsed, partNames, partsOf, isOfShard, type Part, type PartNames } from './parts.js';
 import type { Appender, Place } from './place.js';
+import { currentLines } from './standing.js';
 
 export interface JsonlOptions {
   /** Bounds of one write; undefined means what suits files. */
@@ -49,15 +46,20 @@ export function createJsonlSink(uri: string, options: JsonlOptions, context: Sin
   return new JsonlSink(uri, options, context);
 }
 
+interface Appending {
+  readonly to: Appender;
+  readonly names: PartNames;
+}
+
 class JsonlSink implements Sink {
   readonly uri: string;
   readonly limits: SinkLimits;
   readonly leaseUri: string;
   readonly #context: SinkContext;
   readonly #openPlace: () => Promise<Place>;
-  readonly #nextName: () => string;
   #place: Promise<Place> | undefined;
-  #appender: Appender | undefined;
+  #appending: Appending | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
   #info: IndexInfo | undefined;
 
   constructor(uri: string, { maxRows = MAX_ROWS, maxBytes = MAX_BYTES }: JsonlOptions, context: SinkContext) {
@@ -73,7 +75,6 @@ class JsonlSink implements Sink {
     this.limits = { maxRows, maxBytes, concurrency: 1 };
     this.leaseUri = `${location === undefined ? resolve(dir) : dir}/.embatch`;
     this.#context = context;
-    this.#nextName = partNames(context);
     this.#openPlace = async () => {
       if (location === undefined) return createLocalPlace(dir);
       const { createS3Place } = await import('./s3-place.js');
@@ -122,7 +123,7 @@ class JsonlSink implements Sink {
   }
 
   async write(rows: readonly Row[], options: Abortable = {}): Promise<readonly WriteOutcome[]> {
-    return this.#guarded('writing rows', options, async (place) => {
+    return this.#inTurn('writing rows', options, async (place) => {
       const { dimensions } = this.#opened();
       const lines: string[] = [];
       const outcomes = rows.map((row): WriteOutcome => {
@@ -132,60 +133,79 @@ class JsonlSink implements Sink {
         return { ok: true, attempts: 1 };
       });
       if (lines.length > 0) {
-        this.#appender ??= place.append(this.#nextName);
-        await this.#appender.write(Buffer.from(lines.join('')), options);
+        const { to } = this.#appending ?? this.#append(place, await this.#parts(place, options));
+        await to.write(Buffer.from(lines.join('')), options);
       }
       return outcomes;
     });
   }
 
-  async finish(options: Abortable & { readonly lastWriter?: boolean } = {}): Promise<void> {
-    await this.#guarded('compacting the files', options, async (place) => {
-      // A file that is replaced must not be appended to: what comes later goes into another.
-      await this.#endAppending();
-      const parts = partsOf(await place.list(options));
-      const { shard, log } = this.#context;
-      const alone = options.lastWriter === true || shard.count === 1;
-      const mine = alone ? parts : parts.filter(({ label }) => label === labelOf(shard));
-      const { superseded, torn } = await compactParts(place, mine, options);
-      log.debug(`${this.uri}: removed ${superseded} rows that were replaced and ${torn} that were torn`);
+  async removeRows(stale: readonly StaleRows[], options: Abortable = {}): Promise<number> {
+    return this.#inTurn('removing rows', options, async (place) => {
+      this.#opened();
+      if (stale.length === 0) return 0;
+      const parts = await this.#parts(place, options);
+      const { rows, objects } = await countStale(place, parts, stale, options);
+      if (rows > 0) {
+        // A removal counts against what stands before it, and so must stand behind all.
+        if (this.#appending?.names.last !== lastOfShard(parts, this.#context.shard)?.name)
+          await this.#endAppending();
+        const { to } = this.#appending ?? this.#append(place, parts);
+        const lines = stale.filter(({ object }) => objects.has(object)).map(lineOfRemoval);
+        await to.write(Buffer.from(lines.join('')), options);
+      }
+      return rows;
     });
   }
 
+  async finish(options: Abortable & { readonly lastWriter?: boolean } = {}): Promise<void> {
+    await this.#inTurn('compacting the files', options, async (place) => {
+      // A file that is replaced must not be appended to: what comes later goes into another.
+      await this.#endAppending();
+      const parts = await this.#parts(place, options);
+      const { shard, log } = this.#context;
+      const alone = options.lastWriter === true || shard.count === 1;
+      const mine = alone ? parts : parts.filter((part) => isOfShard(part, shard));
+      const { rows, torn } = await compactParts(place, mine, alone, options);
+      log.debug(`${this.uri}: took out ${rows} rows that did not count any more and ${torn} that were torn`);
+    });
+  }
+
+  async get(ids: readonly string[], options: Abortable = {}): Promise<readonly Row[]> {
+    return this.#guarded('reading rows', options, async (place) => {
+      this.#opened();
+      return ids.length === 0
+        ? []
+        : rowsWithIds(place, await this.#parts(place, options), new Set(ids), options);
+    });
+  }
+
+  async *facts(options: Abortable = {}): AsyncGenerator<RowFacts, void, undefined> {
+    for await (const labels of this.#current(labelsOfLine, options)) yield factsOf(labels);
+  }
+
   async *scan(options: Abortable = {}): AsyncGenerator<Row, void, undefined> {
-    options.signal?.throwIfAborted();
-    this.#opened();
-    const place = await this.#opening();
-    try {
-      const parts = partsOf(await place.list(options));
-      const last = await lastLines(place, parts, options);
-      let position = 0;
-      for (const part of parts) yield* this.#rowsOf(place, part, () => position++, last, options);
-    } catch (error) {
-      throw this.#failure('reading the rows', place, options, error);
-    }
+    yield* this.#current(rowOfLine, options);
   }
 
   async close(): Promise<void> {
+    await this.#turn;
     await this.#endAppending();
     const place = this.#place;
     this.#place = undefined;
     await (await place)?.close();
   }
 
-  async *#rowsOf(
-    place: Place,
-    part: Part,
-    next: () => number,
-    last: ReadonlyMap<string, number>,
-    options: Abortable,
-  ): AsyncGenerator<Row> {
-    for await (const { bytes, complete } of linesOfPart(place, part, options)) {
-      options.signal?.throwIfAborted();
-      const position = next();
-      if (!complete) continue;
-      const row = parsed(place, part, position, () => rowOfLine(bytes));
-      if (last.get(row.id) === position) yield row;
+  /** What `read` makes of each row that counts. */
+  async *#current<T>(read: (bytes: Uint8Array) => T, options: Abortable): AsyncGenerator<T, void, undefined> {
+    options.signal?.throwIfAborted();
+    this.#opened();
+    const place = await this.#opening();
+    try {
+      for await (const line of currentLines(place, await this.#parts(place, options), options))
+        yield parsed(place, line, read);
+    } catch (error) {
+      throw this.#failure('reading the rows', place, options, error);
     }
   }
 
@@ -210,7 +230,7 @@ class JsonlSink implements Sink {
   /** Rows first: without them what is left is an empty index, not one that is not ours. */
   async #drop(place: Place, options: Abortable): Promise<void> {
     await this.#endAppending();
-    for (const { name } of partsOf(await place.list(options))) await place.remove(name, options);
+    for (const { name } of await this.#parts(place, options)) await place.remove(name, options);
     await place.remove(RECIPE, options);
   }
 
@@ -223,10 +243,26 @@ class JsonlSink implements Sink {
     return (this.#place ??= this.#openPlace());
   }
 
+  async #parts(place: Place, options: Abortable): Promise<Part[]> {
+    return partsOf(await place.list(options));
+  }
+
+  #append(place: Place, parts: readonly Part[]): Appending {
+    const names = partNames(this.#context, parts);
+    return (this.#appending = { to: place.append(() => names.next()), names });
+  }
+
   async #endAppending(): Promise<void> {
-    const appender = this.#appender;
-    this.#appender = undefined;
-    await appender?.close();
+    const appending = this.#appending;
+    this.#appending = undefined;
+    await appending?.to.close();
+  }
+
+  /** One call after the other: where a line stands says what it counts against. */
+  #inTurn<T>(doing: string, options: Abortable, work: (place: Place) => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(() => this.#guarded(doing, options, work));
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   async #guarded<T>(doing: string, options: Abortable, work: (place: Place) => Promise<T>): Promise<T> {

@@ -15,7 +15,7 @@ import {
   type Vector,
 } from 'apache-arrow';
 import { parseIndexInfo } from '../../core/recipe.js';
-import type { Hit, IndexInfo, Metadata, Row } from '../../core/interfaces.js';
+import type { Hit, IndexInfo, Metadata, Row, RowFacts } from '../../core/interfaces.js';
 
 /** Where the table's own metadata carries the index info, as JSON. */
 const INFO_KEY = 'embatch';
@@ -152,6 +152,35 @@ export function* rowsOfBatch(batch: RecordBatch): Generator<Row> {
   }
 }
 
+/** Columns of a query for {@link factsOfBatch}: neither texts nor vectors are read for it. */
+export const factColumns: ReadonlyMap<string, string> = new Map([
+  ['id', 'id'],
+  ['source', 'metadata.source'],
+  ['record', 'metadata.record'],
+  ['chunk', 'metadata.chunk'],
+  ['chunks', 'metadata.chunks'],
+  ['version', 'embatch.version'],
+  ['fingerprint', 'embatch.fingerprint'],
+]);
+
+export function* factsOfBatch(batch: RecordBatch): Generator<RowFacts> {
+  const textOf = (name: string): ((n: number) => string | undefined) => textColumn(batch.getChild(name));
+  const [id, source, record] = [textOf('id'), textOf('source'), textOf('record')];
+  const [version, fingerprint] = [textOf('version'), textOf('fingerprint')];
+  const [chunk, chunks] = [batch.getChild('chunk'), batch.getChild('chunks')];
+  for (let n = 0; n < batch.numRows; n++) {
+    yield {
+      id: id(n) ?? '',
+      source: source(n) ?? '',
+      record: recordOf(record(n)),
+      chunk: chunk?.get(n) as number,
+      chunks: chunks?.get(n) as number,
+      version: version(n) ?? '',
+      fingerprint: fingerprint(n) ?? '',
+    };
+  }
+}
+
 /** The hits of a batch with `id`, `text`, `metadata` and `_distance`, the cosine distance. */
 export function* hitsOfBatch(batch: RecordBatch): Generator<Hit> {
   const id = textColumn(batch.getChild('id'));
@@ -168,10 +197,14 @@ export function* hitsOfBatch(batch: RecordBatch): Generator<Hit> {
   }
 }
 
+function recordOf(json: string | undefined): string | number | undefined {
+  return json === undefined ? undefined : (JSON.parse(json) as string | number);
+}
+
 function nestedMetadata({ record, fields, ...rest }: Record<string, unknown>): Metadata {
   return {
     ...rest,
-    ...(typeof record === 'string' ? { record: JSON.parse(record) as string | number } : {}),
+    ...(typeof record === 'string' ? { record: recordOf(record) } : {}),
     ...(typeof fields === 'string' ? { fields: JSON.parse(fields) as Record<string, unknown> } : {}),
   } as Metadata;
 }

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Table } from '@lancedb/lancedb';
+import type { RecordBatch } from 'apache-arrow';
 import { EmbatchError } from '../../core/errors.js';
 import { assertSameSpace } from '../../core/recipe.js';
 import { refusalOf } from '../../core/row-check.js';
@@ -8,9 +10,11 @@ import type {
   Hit,
   IndexInfo,
   Row,
+  RowFacts,
   Sink,
   SinkContext,
   SinkLimits,
+  StaleRows,
   WriteOutcome,
 } from '../../core/interfaces.js';
 import { lanceDbConfig, type LanceDbConfig, type LanceDbOptions } from './config.js';
@@ -18,6 +22,7 @@ import { TABLE } from './create-once.js';
 import { sinkError } from './failures.js';
 import { IndexHandle } from './index-handle.js';
 import { sweepLeftovers } from './leftovers.js';
+import { IDS_PER_QUERY, idsPredicate, stalePredicates } from './predicates.js';
 import { compact, dropDuplicates, ensureVectorIndex, probesFor } from './upkeep.js';
 
 /** Columns other than text and vector, roughly. */
@@ -93,6 +98,22 @@ class LanceDbSink implements Sink {
     });
   }
 
+  async removeRows(stale: readonly StaleRows[], { signal }: Abortable = {}): Promise<number> {
+    return this.#guarded('removing rows', signal, async () => {
+      let removed = 0;
+      for (const predicate of stalePredicates(stale)) {
+        const { result } = await this.#index.retried(signal, async ({ table }) => {
+          await table.checkoutLatest();
+          // To look first saves a version of the table for each group of which nothing is stale, as most are.
+          if ((await table.countRows(predicate)) === 0) return 0;
+          return (await table.delete(predicate)).numDeletedRows;
+        });
+        removed += result;
+      }
+      return removed;
+    });
+  }
+
   async finish({
     signal,
     lastWriter = false,
@@ -142,26 +163,59 @@ class LanceDbSink implements Sink {
     });
   }
 
-  async *scan({ signal }: Abortable = {}): AsyncGenerator<Row, void, undefined> {
+  async get(ids: readonly string[], { signal }: Abortable = {}): Promise<readonly Row[]> {
+    return this.#guarded('reading rows', signal, async () => {
+      const { rowsOfBatch } = await import('./records.js');
+      const distinct = [...new Set(ids)];
+      const rows: Row[] = [];
+      for (let start = 0; start < distinct.length; start += IDS_PER_QUERY) {
+        const predicate = idsPredicate(distinct.slice(start, start + IDS_PER_QUERY));
+        const { result } = await this.#index.retried(signal, async ({ table }) => {
+          await table.checkoutLatest();
+          const found: Row[] = [];
+          for await (const batch of table.query().where(predicate)) found.push(...rowsOfBatch(batch));
+          return found;
+        });
+        rows.push(...result);
+      }
+      return rows;
+    });
+  }
+
+  async *facts(options: Abortable = {}): AsyncGenerator<RowFacts, void, undefined> {
+    const { factColumns, factsOfBatch } = await import('./records.js');
+    yield* this.#stream((table) => table.query().select(new Map(factColumns)), factsOfBatch, options);
+  }
+
+  async *scan(options: Abortable = {}): AsyncGenerator<Row, void, undefined> {
+    const { rowsOfBatch } = await import('./records.js');
+    yield* this.#stream((table) => table.query(), rowsOfBatch, options);
+  }
+
+  close(): Promise<void> {
+    return this.#index.close();
+  }
+
+  /** What `read` gives of the newest version of the table, batch by batch. */
+  async *#stream<T>(
+    query: (table: Table) => AsyncIterable<RecordBatch>,
+    read: (batch: RecordBatch) => Iterable<T>,
+    { signal }: Abortable,
+  ): AsyncGenerator<T, void, undefined> {
     signal?.throwIfAborted();
     const { table } = this.#index.current;
-    const { rowsOfBatch } = await import('./records.js');
     try {
       await table.checkoutLatest();
-      for await (const batch of table.query()) {
-        for (const row of rowsOfBatch(batch)) {
+      for await (const batch of query(table)) {
+        for (const item of read(batch)) {
           signal?.throwIfAborted();
-          yield row;
+          yield item;
         }
       }
     } catch (error) {
       signal?.throwIfAborted();
       throw sinkError(this.uri, 'reading the rows', error);
     }
-  }
-
-  close(): Promise<void> {
-    return this.#index.close();
   }
 
   /** Returns the attempts it took. */

@@ -134,8 +134,9 @@ describe('lines of JSONL', () => {
   });
 
   it('files are read in the order of their runs, whatever their shard', () => {
-    const next = partNames({ log: recordingLog(), run: '20261121t1-b', shard: { index: 10, count: 12 } });
-    const ofRun = [next(), next(), next()];
+    const context = { log: recordingLog(), run: '20261121t1-b', shard: { index: 10, count: 12 } };
+    const given = partNames(context, []);
+    const ofRun = [given.next(), given.next(), given.next()];
     assert.deepEqual(ofRun.slice(0, 2), [
       'part-10-of-12-20261121t1-b.jsonl',
       'part-10-of-12-20261121t1-b-000001.jsonl',
