@@ -54,7 +54,7 @@ export interface Source extends Closable {
   list(options?: Abortable): AsyncIterable<SourceObject>;
   /**
    * Whether an object with this key would have been listed, if there were one: whether its absence says that it is gone.
-   * `filters: false` asks so without the globs.
+   * `filters: false` asks whether it lies below this source at all.
    */
   covers(key: string, options?: { readonly filters?: boolean }): Promise<boolean>;
   /**

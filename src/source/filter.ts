@@ -14,7 +14,9 @@ export interface FilterOptions {
 /** A source that knows which beginning of its keys globs need not repeat. */
 export interface GlobbedSource extends Omit<Source, 'covers'> {
   /** As `Source.covers` without filters. */
-  readonly reaches: (key: string) => Promise<boolean>;
+  readonly reaches: (key: string) => boolean;
+  /** Whether there is such an object that is not listed for other reasons than globs, such as a hidden file. */
+  readonly leavesOut?: (key: string) => Promise<boolean>;
   /**
    * The folder part of an S3 prefix, with its final slash; empty for folders. A glob matches a key where it
    * matches the whole of it or what follows this base.
@@ -57,8 +59,11 @@ export function filterSource(source: GlobbedSource, filter: Filter, log: Logger)
     id: source.id,
     uri: source.uri,
     list: (options) => listFiltered(source, filter, log, options),
-    covers: async (key, { filters = true } = {}) =>
-      (!filters || filter.takes(key, source.globBase)) && (await source.reaches(key)),
+    async covers(key, { filters = true } = {}) {
+      if (!source.reaches(key)) return false;
+      if (!filters) return true;
+      return filter.takes(key, source.globBase) && (await source.leavesOut?.(key)) !== true;
+    },
     open: (object, options) => source.open(object, options),
     close: () => source.close(),
   };

@@ -39,7 +39,8 @@ export async function createLocalSource(
     id: (options.sourceId ?? fileUri(root)).replace(/\/+$/, ''),
     uri,
     globBase: '',
-    reaches: async (key) => (file === undefined || key === file) && (await isAbsent(join(root, key))),
+    reaches: (key) => file === undefined || key === file,
+    leavesOut: (key) => mayExist(join(root, key)),
     list: ({ signal } = {}) =>
       file === undefined ? walk(root, { ...options, signal }) : listFile(root, file),
     open: (object, openOptions) => openFile(join(root, object.key), object, openOptions),
@@ -73,13 +74,13 @@ async function locate(path: string): Promise<{ readonly root: string; readonly f
 }
 
 /** What is there and was not listed has been left out: by an option, as a link, or as no file. */
-async function isAbsent(path: string): Promise<boolean> {
+async function mayExist(path: string): Promise<boolean> {
   try {
     await lstat(path);
-    return false;
+    return true;
   } catch (error) {
     // Anything else, such as a folder that may not be entered, says nothing.
-    return ['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
+    return !['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
   }
 }
 

@@ -44,7 +44,7 @@ export async function createManifestSource(
     uri,
     globBase: location.prefix.slice(0, location.prefix.lastIndexOf('/') + 1),
     // A manifest names what is to be done, not what there is.
-    reaches: () => Promise.resolve(false),
+    reaches: () => false,
     list: (listOptions) => mapConcurrent(keys, HEADS_AT_ONCE, (key) => head(bucket, key, listOptions)),
     open: (object, openOptions) => openNamed(bucket, object, openOptions),
     close() {

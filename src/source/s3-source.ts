@@ -18,7 +18,7 @@ export async function createS3Source(
     id: `s3://${name}`,
     uri,
     globBase: prefix.slice(0, prefix.lastIndexOf('/') + 1),
-    reaches: (key) => Promise.resolve(key.startsWith(prefix)),
+    reaches: (key) => key.startsWith(prefix),
     list: (listOptions = {}) => listBucket(bucket, prefix, { ...listOptions, log: options.log }),
     open: (object, openOptions) => openS3Object(bucket, object, openOptions),
     close() {

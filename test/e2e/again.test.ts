@@ -7,15 +7,10 @@ import { connect } from '@lancedb/lancedb';
 import type { RunSummary } from '#embatch/job/summary.js';
 import { testData } from '../support/paths.js';
 import { eventually } from '../support/eventually.js';
-import { runCli, type Ended } from '../support/run-cli.js';
+import { runCli, summaryOf } from '../support/run-cli.js';
 import { tempFolder, writeFiles } from '../support/temp-folder.js';
 
 const tiny = ['--model', testData('models/tiny-bert')];
-
-function summaryOf({ stdout, stderr }: Ended): RunSummary {
-  assert.notEqual(stdout, '', stderr);
-  return JSON.parse(stdout) as RunSummary;
-}
 
 test('a second run embeds what is new or changed and nothing else', async (t) => {
   const folder = await tempFolder(t);

@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
+import type { RunSummary } from '#embatch/job/summary.js';
 import { cli } from './paths.js';
 
 export interface Ended {
@@ -34,6 +36,12 @@ export function runCli(args: readonly string[], { cwd, env = {}, onSpawn }: CliO
     });
     onSpawn?.(child);
   });
+}
+
+/** What a run with `--json` has printed. */
+export function summaryOf({ stdout, stderr }: Ended): RunSummary {
+  assert.notEqual(stdout, '', stderr);
+  return JSON.parse(stdout) as RunSummary;
 }
 
 /** What S3 and its credentials are called in the environment of a test run with servers. */

@@ -83,7 +83,7 @@ function sourceOf(keys: readonly string[]): GlobbedSource & { readonly listed: (
     id: 's3://b',
     uri: 's3://b/',
     globBase: '',
-    reaches: (key) => Promise.resolve(keys.every((each) => each !== key)),
+    reaches: (key) => !key.startsWith('elsewhere/'),
     listed: () => listed,
     async *list() {
       for (const key of keys) {
@@ -111,4 +111,24 @@ test('globs that leave nothing are warned of, an empty source is not', async () 
   assert.deepEqual(log.lines, []);
   assert.deepEqual(await collectKeys(filterSource(sourceOf(['a', 'b']), filter, log)), []);
   assert.deepEqual(log.lines, ['warn None of the 2 objects of s3://b/ passes --include and --exclude.']);
+});
+
+test('a source covers what its globs take below it; without filters, all that lies below it', async () => {
+  const filter = compileFilter({ include: ['*.md'], exclude: ['drafts'] });
+  const base = sourceOf([]);
+  const source = filterSource(
+    { ...base, leavesOut: (key) => Promise.resolve(key.startsWith('.')) },
+    filter,
+    recordingLogger(),
+  );
+  for (const [key, filtered, unfiltered] of [
+    ['a.md', true, true],
+    ['a.txt', false, true],
+    ['drafts/a.md', false, true],
+    ['.hidden.md', false, true],
+    ['elsewhere/a.md', false, false],
+  ] as const) {
+    assert.equal(await source.covers(key), filtered, key);
+    assert.equal(await source.covers(key, { filters: false }), unfiltered, key);
+  }
 });

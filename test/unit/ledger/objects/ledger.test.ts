@@ -338,7 +338,7 @@ describe('the ledger under any number of shards', () => {
             assert.equal(shardOf(item.key, readers), index);
             found.set(item.key, item);
           }
-          reader.close();
+          await reader.close();
         }
         assert.deepEqual(
           Object.fromEntries([...found].sort(byName)),
