@@ -7,6 +7,7 @@ import { makeFolder } from './make-folder.js';
 
 /** Of files that are being written; nothing of ours begins so once it is there. */
 const TEMPORARY_PREFIX = '.tmp-';
+const MAX_FOLDER_ATTEMPTS = 5;
 const temporaryPattern = /^\.tmp-[0-9a-f-]{36}$/;
 
 type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
@@ -59,17 +60,36 @@ async function publish<T>(
 ): Promise<T> {
   const folder = dirname(path);
   const temporary = join(folder, `${TEMPORARY_PREFIX}${randomUUID()}`);
-  await makeFolder(folder);
   try {
-    // `flush` waits for the disk: after a power loss the name must not point to an empty file.
-    await writeFile(temporary, content, { flag: 'wx', flush: true, signal });
+    await inFolder(folder, () =>
+      // `flush` waits for the disk: after a power loss the name must not point to an empty file.
+      writeFile(temporary, content, { flag: 'wx', flush: true, signal }),
+    );
     const result = await place(temporary);
-    await flushFolder(folder);
+    await flushFolder(folder).catch(ignoreAbsent);
     return result;
   } finally {
     // One that stays does no harm, and what went wrong before says more.
     await rm(temporary, { force: true }).catch(() => undefined);
   }
+}
+
+/** Makes the folder first; again, where another process has removed it meanwhile, because it was empty. */
+async function inFolder(folder: string, work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await makeFolder(folder);
+      await work();
+      return;
+    } catch (error) {
+      if (attempt === MAX_FOLDER_ATTEMPTS || systemErrorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** Who has removed the new file since has no need of its name. */
+function ignoreAbsent(error: unknown): void {
+  if (systemErrorCode(error) !== 'ENOENT') throw error;
 }
 
 /** Some file systems (FAT, FUSE over object stores) have no hard links; they still create exclusively. */

@@ -1,5 +1,5 @@
-import { readFile, readdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { createFile, replaceFile } from '../core/durable-file.js';
 import { EmbatchError, systemErrorCode } from '../core/errors.js';
 import { explainFileError } from '../core/file-errors.js';
@@ -57,6 +57,7 @@ export function createFileState(folder: string): StateStore {
       signal?.throwIfAborted();
       try {
         await rm(path, { force: true });
+        if (dirname(path) !== root) await removeIfEmpty(dirname(path));
       } catch (error) {
         throw stateError('delete', path, error);
       }
@@ -88,6 +89,15 @@ export function createFileState(folder: string): StateStore {
 
     close: () => Promise.resolve(),
   };
+}
+
+/** A folder of nothing is no entry: as on S3, it goes with the last one in it. */
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(systemErrorCode(error) ?? '')) throw error;
+  }
 }
 
 function isAbsent(error: unknown): boolean {

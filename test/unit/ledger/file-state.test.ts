@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import { createFileState } from '#embatch/ledger/file-state.js';
 import { openState } from '#embatch/ledger/open-state.js';
 import { describeState } from '../../conformance/state-conformance.js';
+import { tempFolder } from '../../support/temp-folder.js';
 
 describeState({
   name: 'folder',
@@ -78,4 +79,20 @@ describe('state in a folder', () => {
       await assert.rejects(openState(uri), (error) => isEmbatchError(error, 'USAGE'));
     });
   }
+});
+
+test('a folder goes with its last entry, and comes again with the next, also while others write there', async (t) => {
+  const folder = await tempFolder(t);
+  const store = createFileState(folder);
+  await store.put('a/b/c', 'x');
+  await store.delete('a/b/c');
+  assert.deepEqual(await readdir(join(folder, 'a')), []);
+  const writers = Array.from({ length: 8 }, async (_, n) => {
+    for (let round = 0; round < 25; round++) {
+      await store.put(`shared/${n}`, 'x');
+      await store.delete(`shared/${n}`);
+    }
+  });
+  await Promise.all(writers);
+  assert.deepEqual(await store.list(''), []);
 });
