@@ -1,8 +1,9 @@
 /** A second run costs only what changed, and a killed one is taken up where it was. */
 import assert from 'node:assert/strict';
-import { readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { connect } from '@lancedb/lancedb';
 import type { RunSummary } from '#embatch/job/summary.js';
 import { testData } from '../support/paths.js';
@@ -102,13 +103,19 @@ test('a run that was killed is taken up by one with another number of shards, an
   const run = ['run', 'docs', '--state', 'state', '--sink-batch-rows', '8', '--workers', '1', '--json'];
 
   const hasLedger = async (): Promise<boolean> => {
-    const paths = await readdir(join(folder, 'state/ledger'), { recursive: true }).catch((): string[] => []);
-    return paths.some((path) => path.endsWith('head.json'));
+    const ledger = join(folder, 'state/ledger');
+    const paths = await readdir(ledger, { recursive: true }).catch((): string[] => []);
+    let done = 0;
+    for (const path of paths.filter((name) => name.endsWith('.gz'))) {
+      const lines = await readFile(join(ledger, path)).then(gunzipSync, () => '');
+      done += lines.toString().split('"done"').length - 1;
+    }
+    return done >= 8;
   };
   const killed = await runCli(run, {
     cwd: folder,
     onSpawn: (child) => {
-      void eventually('a first file of the ledger', hasLedger).finally(() => child.kill('SIGKILL'));
+      void eventually('a ledger that knows some objects', hasLedger).finally(() => child.kill('SIGKILL'));
     },
   });
   assert.equal(killed.code, 137);
