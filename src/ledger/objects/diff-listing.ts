@@ -27,16 +27,7 @@ export async function* diffListing(
   };
   try {
     let entry = await next();
-    let last: string | undefined;
-    for await (const object of listing) {
-      if (last !== undefined && compareUtf8(last, object.key) >= 0) {
-        throw new EmbatchError(
-          'SOURCE',
-          `the listing gave ${JSON.stringify(object.key)} after ${JSON.stringify(last)}: it is not in the order of UTF-8 ` +
-            'bytes, so what is new and what is gone cannot be told. Directory buckets and some imitations of S3 list so.',
-        );
-      }
-      last = object.key;
+    for await (const object of ascending(listing)) {
       while (entry !== undefined && compareUtf8(entry.key, object.key) < 0) {
         yield { kind: 'gone', entry };
         entry = await next();
@@ -52,5 +43,21 @@ export async function* diffListing(
     for (; entry !== undefined; entry = await next()) yield { kind: 'gone', entry };
   } finally {
     await known.return?.();
+  }
+}
+
+/** The same objects, each after the one before it in the order of UTF-8 bytes. Error: SOURCE where one is not. */
+export async function* ascending(listing: AsyncIterable<SourceObject>): AsyncGenerator<SourceObject> {
+  let last: string | undefined;
+  for await (const object of listing) {
+    if (last !== undefined && compareUtf8(last, object.key) >= 0) {
+      throw new EmbatchError(
+        'SOURCE',
+        `the listing gave ${JSON.stringify(object.key)} after ${JSON.stringify(last)}: it is not in the order of UTF-8 ` +
+          'bytes, so what is new and what is gone cannot be told. Directory buckets and some imitations of S3 list so.',
+      );
+    }
+    last = object.key;
+    yield object;
   }
 }
