@@ -36,8 +36,8 @@ async function overlapping(folder: string, options: readonly string[]): Promise<
 
 async function prepared(context: Parameters<typeof tempFolder>[0]): Promise<string> {
   const folder = await tempFolder(context);
-  const texts = Array.from({ length: documents }, (_, n) => [`docs/${n}.md`, `${n}. ${sentence.repeat(6)}`]);
-  await writeFiles(folder, Object.fromEntries(texts));
+  const names = Array.from({ length: documents }, (_, n) => `docs/${n}.md`);
+  await writeFiles(folder, Object.fromEntries(names.map((name) => [name, `${name}: ${sentence.repeat(6)}`])));
   await deleteIndex(openSearchUrl(), index);
   return folder;
 }
