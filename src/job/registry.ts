@@ -81,8 +81,18 @@ async function createForeignSink(path: string, options: Options, context: SinkCo
   if (typeof module.createSink !== 'function') {
     throw new EmbatchError('USAGE', `--sink ${path} exports no function createSink(uri, options, context).`);
   }
-  return withSinkErrors(await module.createSink(path, options, context), path);
+  const sink = await module.createSink(path, options, context);
+  const needed = options.delete ? [...neededMethods, 'removeRows' as const] : neededMethods;
+  const missing = needed.filter((name) => typeof sink[name] !== 'function');
+  if (missing.length > 0) {
+    const wayOn = missing.every((name) => name === 'removeRows') ? ' Add it, or use --no-delete.' : '';
+    throw new EmbatchError('USAGE', `--sink ${path} has no method ${missing.join(', ')}.${wayOn}`);
+  }
+  return withSinkErrors(sink, path);
 }
+
+/** What every run calls; a module need not be typed. */
+const neededMethods = ['inspect', 'prepare', 'sizeOf', 'write', 'finish', 'close'] as const;
 
 /** Whatever a foreign sink throws is its own failure and no bug of ours. */
 function withSinkErrors(sink: Sink, path: string): Sink {
