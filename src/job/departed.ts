@@ -47,14 +47,15 @@ export class Departed {
   }
 
   /**
-   * Removes their rows, then their entries; to be called when the whole listing was seen and all else is written. Errors:
-   * SOURCE where it would be more than the fraction allowed, and then nothing is removed; SINK.
+   * Removes their rows, then their entries; to be called when the whole listing was seen and all else is written. Gives
+   * a SOURCE error where it would be more than the fraction allowed, and then nothing is removed. Error: SINK.
    */
-  async remove(): Promise<void> {
+  async remove(): Promise<EmbatchError | undefined> {
     const { source, sink, ledger, tally, log, signal } = this.#options;
     const gone = this.#spool.count;
-    if (gone === 0) return;
-    this.#assertPlausible(gone);
+    if (gone === 0) return undefined;
+    const refusal = this.#refusal(gone);
+    if (refusal !== undefined) return refusal;
     let batch: LedgerEntry[] = [];
     const removeBatch = async (): Promise<void> => {
       const stale = batch.map(({ key }) => ({
@@ -75,17 +76,18 @@ export class Departed {
     }
     if (batch.length > 0) await removeBatch();
     log.info(`${formatCount(gone)} objects have left ${source.uri}; their rows were removed`);
+    return undefined;
   }
 
   close(): Promise<void> {
     return this.#spool.close();
   }
 
-  #assertPlausible(gone: number): void {
+  #refusal(gone: number): EmbatchError | undefined {
     const { source, sink, maxFraction } = this.#options;
     const known = gone + this.#staying;
-    if (gone <= maxFraction * known) return;
-    throw new EmbatchError(
+    if (gone <= maxFraction * known) return undefined;
+    return new EmbatchError(
       'SOURCE',
       `${source.uri} lacks ${formatCount(gone)} of ${formatCount(known)} objects that ${sink.uri} has of it, more than ` +
         `--max-delete-fraction ${maxFraction} allows: nothing was deleted, all else is done. If they are gone for good, ` +

@@ -137,6 +137,7 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
   const writer = createRowWriter(sink, { signal: abandon });
   const total = context.countAhead ? countAhead(source, keys, { signal: stop, log }) : () => undefined;
   const progress = createProgress(tally, pool, writer, total);
+  let refusal: EmbatchError | undefined;
   await reported({ shardRun, state, rank, progress }, async () => {
     await runPipeline({
       source,
@@ -157,7 +158,7 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
       log,
       stop,
     });
-    if (!stop.aborted) await departed?.remove();
+    if (!stop.aborted) refusal = await departed?.remove();
   }).finally(() => {
     if (tally.objects.failed > 0) known.deadLetters = deadLetters.uri;
   });
@@ -165,6 +166,8 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
   if (stop.aborted) return;
   await finish({ sink, source, lease, shardRun, rank });
   await ledger.roll({ signal: context.abandon });
+  // All else is done by now, and stays.
+  if (refusal !== undefined) throw refusal;
 }
 
 function announceRank(rank: Rank, options: Options, log: Logger): void {

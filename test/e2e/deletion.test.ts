@@ -85,6 +85,7 @@ test('a source that lost more than the fraction allowed deletes nothing and says
   assert.match(refused.stderr, /lacks 2 of 3 objects.*nothing was deleted.*--max-delete-fraction 1/);
   assert.deepEqual(await rowsByKey(folder), { 'a.md': 1, 'b.md': 1, 'c.md': 1 });
   const meant = summaryOf(await runCli([...run, '--max-delete-fraction', '1'], { cwd: folder }));
+  // The changed object was done and is known, refusal or not.
   assert.deepEqual([meant.exitCode, meant.objects.deleted, meant.objects.unchanged], [0, 2, 1]);
   assert.deepEqual(await rowsByKey(folder), { 'a.md': 1 });
 });
