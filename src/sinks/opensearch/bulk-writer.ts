@@ -1,12 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import type { EmbatchError } from '../../core/errors.js';
 import type { Abortable, Logger } from '../../core/interfaces.js';
-import { sleep } from '../../core/streams.js';
-import type { AdaptiveLimiter } from './adaptive-limiter.js';
+import { itemsOf, type BulkAnswer, type BulkItem } from './bulk-answer.js';
+import type { ByteLimiter, RequestOutcome } from './byte-limiter.js';
+import { systemClock, type Clock } from './clock.js';
 import { cut, halves } from './cut.js';
 import { explainFailure, indexLost } from './explain.js';
-import { RequestFailure, serverWords, type ServerError } from './failure.js';
-import type { BulkOperation, Line } from './ndjson.js';
+import { RequestFailure, serverWords } from './failure.js';
+import type { Line } from './ndjson.js';
 import {
   gaveUp,
   isOverload,
@@ -19,18 +20,6 @@ import {
 } from './retry.js';
 import { allSettled, either } from './settling.js';
 
-/** What the answer of a bulk request is filtered down to, see {@link BULK_FILTER}. */
-export interface BulkAnswer {
-  /** Each under the name of its operation. */
-  readonly items?: readonly Readonly<Partial<Record<BulkOperation, BulkItem>>>[];
-}
-
-export interface BulkItem {
-  readonly _id?: string;
-  readonly status: number;
-  readonly error?: ServerError;
-}
-
 /** What became of a line; `status` is that of its item, or of the request where that was refused as a whole. */
 export type LineOutcome =
   | { readonly ok: true; readonly attempts: number }
@@ -41,18 +30,17 @@ export type LineOutcome =
       readonly reason: string;
     };
 
-export const BULK_FILTER = 'took,errors,items.*._id,items.*.status,items.*.error';
-
 export interface BulkWriterOptions {
   readonly uri: string;
   /** Sends one bulk body. Error: RequestFailure. */
   send(body: Buffer, options: { signal: AbortSignal }): Promise<BulkAnswer>;
-  readonly limiter: AdaptiveLimiter;
+  readonly limiter: ByteLimiter;
   readonly maxBytes: number;
   readonly maxRows: number;
   readonly pauses: Pauses;
   readonly patienceMs: number;
   readonly log: Logger;
+  readonly clock?: Clock;
 }
 
 export interface BulkWriter {
@@ -78,19 +66,21 @@ interface Leftover {
 
 /** So many times a request is sent as it is, before it is tried in halves. */
 const TRIES_UNCUT = 5;
-/** Rows of one request are never made fewer than by halving down to this, in bytes. */
-const SMALLEST_LEARNT_BYTES = 64 * 1024;
+/** Neither 413 nor a low limit makes requests smaller than this by itself: below, it is not the size that hurts. */
+const SMALLEST_CUT_BYTES = 64 * 1024;
 
 export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
-  const { uri, limiter, log } = options;
+  const { uri, limiter, log, clock = systemClock } = options;
   /** Fires with the error that ended this sink, and ends every wait. */
   const halt = new AbortController();
   // Every write listens, and every wait of a write: many, but no leak.
   setMaxListeners(0, halt.signal);
   let maxBytes = options.maxBytes;
   let writing = 0;
-  let lastProgress = performance.now();
+  let lastProgress = clock.now();
   let accepted = 0;
+  /** The cluster named a time (`Retry-After`) before which nothing at all is sent. */
+  let quietUntil = -Infinity;
   /** The warning about a block was logged, and not yet that it is over. */
   let warned = false;
 
@@ -98,7 +88,7 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     signal?.throwIfAborted();
     halt.signal.throwIfAborted();
     // Patience counts time of asking; between writes nothing was asked.
-    if (writing === 0) lastProgress = performance.now();
+    if (writing === 0) lastProgress = clock.now();
     const outcomes = new Array<LineOutcome>(lines.length);
     const pending = lines.map((line, index): Pending => ({
       line,
@@ -108,7 +98,7 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     const ended = either(halt.signal, signal);
     writing++;
     try {
-      await allSettled(cut(pending, maxBytes, options.maxRows).map((batch) => deliver(batch, ended.signal)));
+      await deliverAll(cutNow(pending), 0, ended.signal);
       return outcomes;
     } finally {
       writing--;
@@ -116,38 +106,63 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     }
   }
 
-  /** Sends until every row is settled. */
-  async function deliver(batch: Pending[], signal: AbortSignal): Promise<void> {
+  function cutNow(rows: readonly Pending[]): Pending[][] {
+    const bytes = Math.min(maxBytes, Math.max(limiter.limit, SMALLEST_CUT_BYTES));
+    return cut(rows, bytes, options.maxRows);
+  }
+
+  async function deliverAll(batches: Pending[][], pauses: number, signal: AbortSignal): Promise<void> {
+    await allSettled(batches.map((batch) => deliver(batch, pauses, signal)));
+  }
+
+  /** Sends until every row is settled; `pauses` counts those that went before. */
+  async function deliver(batch: Pending[], pauses: number, signal: AbortSignal): Promise<void> {
     let waiting = batch;
-    for (let attempt = 1; ; attempt++) {
+    let pausesSoFar = pauses;
+    for (let tries = 1; ; tries++) {
       const left = await request(waiting, signal);
       if (left === undefined) return;
-      if (left.pause !== 'none') await wait(left.pause, attempt, left.failure, signal);
+      if (left.pause !== 'none') await wait(left.pause, ++pausesSoFar, left.failure, signal);
       const stuck =
-        attempt >= TRIES_UNCUT && left.rows.length === waiting.length && mayBeTooLarge(left.failure);
+        tries >= TRIES_UNCUT && left.rows.length === waiting.length && mayBeTooLarge(left.failure);
       waiting = left.rows;
-      if ((left.inHalves || stuck) && waiting.length > 1) {
-        await allSettled(halves(waiting).map((half) => deliver(half, signal)));
-        return;
+      if (left.inHalves || stuck) {
+        if (waiting.length > 1) return deliverAll(halves(waiting), pausesSoFar, signal);
+        continue;
       }
+      // After an overload less may be under way than this request is large.
+      const pieces = cutNow(waiting);
+      if (pieces.length > 1) return deliverAll(pieces, pausesSoFar, signal);
     }
   }
 
   async function request(batch: Pending[], signal: AbortSignal): Promise<Leftover | undefined> {
-    const permit = await limiter.acquire(signal);
-    for (const row of batch) row.attempts++;
-    const body = Buffer.concat(batch.map((row) => row.line.bytes));
-    let overloaded = false;
+    const bytes = batch.reduce((sum, { line }) => sum + line.bytes.length, 0);
+    const permit = await limiter.acquire(bytes, signal);
+    let outcome: RequestOutcome = 'unclear';
+    let sent = clock.now();
     try {
-      const items = itemsOf(await options.send(body, { signal }), batch);
-      overloaded = items.some((item) => isOverload(item.status, item.error?.type ?? ''));
+      // Another request was told to wait since this one queued up.
+      for (let rest = quietUntil - clock.now(); rest > 0; rest = quietUntil - clock.now()) {
+        await clock.sleep(rest, signal);
+      }
+      for (const row of batch) row.attempts++;
+      sent = clock.now();
+      const body = Buffer.concat(batch.map(({ line }) => line.bytes));
+      const items = itemsOf(
+        await options.send(body, { signal }),
+        batch.map(({ line }) => line),
+      );
+      outcome = items.some((item) => isOverload(item.status, item.error?.type ?? ''))
+        ? 'overloaded'
+        : 'taken';
       return sortItems(batch, items);
     } catch (error) {
       if (!(error instanceof RequestFailure)) throw error;
-      overloaded = isOverload(error.status, error.type);
-      return sortFailure(batch, body.length, error);
+      if (isOverload(error.status, error.type)) outcome = 'overloaded';
+      return sortFailure(batch, bytes, error);
     } finally {
-      permit.release(overloaded);
+      permit.release(outcome, clock.now() - sent);
     }
   }
 
@@ -198,7 +213,7 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
 
   function learnSize(refusedBytes: number): void {
     // What is larger was cut before the lesson was learnt.
-    if (refusedBytes > maxBytes || refusedBytes / 2 < SMALLEST_LEARNT_BYTES) return;
+    if (refusedBytes > maxBytes || refusedBytes / 2 < SMALLEST_CUT_BYTES) return;
     maxBytes = Math.ceil(refusedBytes / 2);
     log.info(
       'the cluster takes smaller requests than configured; bulk requests are cut smaller from now on',
@@ -224,13 +239,18 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     } else {
       log.debug('bulk rows are sent again after a pause', { attempt, reason: words });
     }
-    const left = lastProgress + options.patienceMs - performance.now();
+    const left = lastProgress + options.patienceMs - clock.now();
     if (left <= 0) throw halted(gaveUp(uri, options.patienceMs, failure));
-    await sleep(Math.min(left, pauseMs(verdict, attempt, options.pauses, failure.retryAfterMs)), signal);
+    const { retryAfterMs } = failure;
+    if (retryAfterMs !== undefined) {
+      quietUntil = Math.max(quietUntil, clock.now() + Math.min(left, retryAfterMs));
+    }
+    const pause = pauseMs(verdict, attempt, options.pauses, retryAfterMs, () => clock.random());
+    await clock.sleep(Math.min(left, pause), signal);
   }
 
   function settle(row: Pending, outcome: LineOutcome): void {
-    lastProgress = performance.now();
+    lastProgress = clock.now();
     if (outcome.ok && warned) {
       warned = false;
       log.info(`${uri} accepts writes again`);
@@ -257,19 +277,4 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
   }
 
   return { write };
-}
-
-/** One item per line, in the order of the lines; anything else cannot be trusted. */
-function itemsOf(answer: BulkAnswer, batch: readonly Pending[]): BulkItem[] {
-  const answered = (answer as Partial<BulkAnswer> | null)?.items ?? [];
-  const items = batch.flatMap(({ line }, at) => {
-    const item = answered[at]?.[line.operation];
-    return item?._id === line.id ? [item] : [];
-  });
-  if (items.length === batch.length && answered.length === batch.length) return items;
-  throw new RequestFailure(
-    'not_a_bulk_answer',
-    `a bulk request of ${batch.length} rows brought an answer that does not list them; is a proxy in between?`,
-    { status: 200 },
-  );
 }

@@ -73,7 +73,7 @@ export function isOverload(status: number | undefined, type: string): boolean {
   if (type === 'cluster_block_exception') return false;
   return status === undefined
     ? type === ownTypes.timeout
-    : status === 429 || status === 503 || status === 403;
+    : status === 429 || status === 503 || status === 504 || status === 403;
 }
 
 /** Whether it may be the size of the request, though nobody says so: a full node, or one that hangs up or is silent. */
@@ -92,7 +92,10 @@ export interface Pauses {
 const LONGEST_PAUSE_FACTOR = 128;
 const LONGEST_BLOCKED_FACTOR = 6;
 
-/** Wait before try `attempt + 1`; between half and all of it at random, so that shards do not return as one. */
+/**
+ * Wait before try `attempt + 1`: anything up to a bound that doubles, at random, so that what was refused together
+ * does not return together (full jitter). Where the answer named a time (`Retry-After`), never before it.
+ */
 export function pauseMs(
   verdict: 'again' | 'later',
   attempt: number,
@@ -102,8 +105,9 @@ export function pauseMs(
 ): number {
   const base = verdict === 'again' ? pauses.retryMs : pauses.blockedMs;
   const longest = verdict === 'again' ? LONGEST_PAUSE_FACTOR : LONGEST_BLOCKED_FACTOR;
-  const full = base * Math.min(2 ** (attempt - 1), longest);
-  return Math.max(retryAfterMs ?? 0, full * (0.5 + random() / 2));
+  const bound = base * Math.min(2 ** (attempt - 1), longest);
+  const chance = random();
+  return Math.max(bound * chance, (retryAfterMs ?? 0) + base * chance);
 }
 
 // ── Requests other than bulk ─────────────────────────────────────────────────────────────────────────

@@ -2,8 +2,9 @@ import { EmbatchError, isEmbatchError } from '../../core/errors.js';
 import type { Abortable, IndexInfo, Sink, WriteOutcome } from '../../core/interfaces.js';
 import { notPrepared, refusalOf } from '../../core/row-check.js';
 import type { SinkContext } from '../context.js';
-import { createAdaptiveLimiter } from './adaptive-limiter.js';
-import { BULK_FILTER, createBulkWriter, type BulkAnswer, type LineOutcome } from './bulk-writer.js';
+import { BULK_FILTER, type BulkAnswer } from './bulk-answer.js';
+import { createBulkWriter, type LineOutcome } from './bulk-writer.js';
+import { createByteLimiter } from './byte-limiter.js';
 import { checkServer } from './check-server.js';
 import { connect, type Cluster } from './client.js';
 import { parseConfig, type Config, type OpenSearchOptions } from './config.js';
@@ -66,7 +67,10 @@ export function createOpenSearchSink(
 
   const writer = createBulkWriter({
     uri: config.uri,
-    limiter: createAdaptiveLimiter(config.concurrency),
+    limiter: createByteLimiter({
+      maxBytes: config.concurrency * config.maxBytes,
+      maxRequests: config.concurrency,
+    }),
     maxBytes: config.maxBytes,
     maxRows: config.maxRows,
     pauses,

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
-import { createAdaptiveLimiter } from '#embatch/sinks/opensearch/adaptive-limiter.js';
-import { createBulkWriter, type BulkItem, type BulkWriter } from '#embatch/sinks/opensearch/bulk-writer.js';
+import type { BulkAnswer, BulkItem } from '#embatch/sinks/opensearch/bulk-answer.js';
+import { createBulkWriter, type BulkWriter } from '#embatch/sinks/opensearch/bulk-writer.js';
+import { createByteLimiter } from '#embatch/sinks/opensearch/byte-limiter.js';
+import type { Clock } from '#embatch/sinks/opensearch/clock.js';
 import { cut } from '#embatch/sinks/opensearch/cut.js';
 import { RequestFailure } from '#embatch/sinks/opensearch/failure.js';
 import type { Line } from '#embatch/sinks/opensearch/ndjson.js';
@@ -51,7 +53,7 @@ function played(
         items: ids.map((id) => ({ index: { _id: id, ...play(id, requests.length) } })),
       });
     },
-    limiter: createAdaptiveLimiter(1),
+    limiter: createByteLimiter({ maxBytes: 1e7, maxRequests: 1 }),
     maxBytes: options.maxBytes ?? 1000,
     maxRows: options.maxRows ?? 100,
     pauses: { retryMs: 1, blockedMs: 1 },
@@ -182,6 +184,123 @@ describe('opensearch: bulk requests', () => {
   });
 });
 
+/** A clock that jumps to the end of each wait. */
+function playedClock(chance: number): Clock & { readonly pauses: number[] } {
+  let time = 0;
+  const pauses: number[] = [];
+  return {
+    pauses,
+    now: () => time,
+    random: () => chance,
+    async sleep(ms, signal) {
+      signal?.throwIfAborted();
+      pauses.push(ms);
+      const until = time + ms;
+      await new Promise((resolve) => setImmediate(resolve));
+      time = Math.max(time, until);
+    },
+  };
+}
+
+describe('opensearch: time and bytes of bulk requests', () => {
+  const answerAll = (body: Buffer): BulkAnswer => ({
+    items: body
+      .toString()
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => ({ index: { _id: line.trim(), status: 201 } })),
+  });
+  const refusal = (status: number, retryAfterMs?: number): RequestFailure =>
+    new RequestFailure('', 'later', { status, retryAfterMs });
+
+  it('pauses grow with jitter, and go on growing when a request is cut', async () => {
+    const clock = playedClock(0.5);
+    let refused = 0;
+    const writer = createBulkWriter({
+      ...base(),
+      clock,
+      pauses: { retryMs: 100, blockedMs: 1 },
+      send: (body) => (refused++ < 6 ? Promise.reject(refusal(429)) : Promise.resolve(answerAll(body))),
+    });
+    assert.ok((await writer.write(lines(2))).every(({ ok }) => ok));
+    // The sixth is of one of the two halves; the other passes.
+    assert.deepEqual(clock.pauses, [50, 100, 200, 400, 800, 1600]);
+  });
+
+  it('nothing at all is sent before the time that the cluster named', async () => {
+    const clock = playedClock(0);
+    const sentAt: number[] = [];
+    const writer = createBulkWriter({
+      ...base(),
+      clock,
+      limiter: createByteLimiter({ maxBytes: 1e7, maxRequests: 8 }),
+      send(body) {
+        sentAt.push(clock.now());
+        return sentAt.length === 1 ? Promise.reject(refusal(503, 30_000)) : Promise.resolve(answerAll(body));
+      },
+    });
+    const first = writer.write(lines(1));
+    await new Promise((resolve) => setImmediate(resolve));
+    const others = [writer.write(lines(1)), writer.write(lines(1))];
+    await Promise.all([first, ...others]);
+    assert.equal(sentAt.length, 4);
+    assert.ok(
+      sentAt.slice(1).every((at) => at >= 30_000),
+      String(sentAt),
+    );
+  });
+
+  it('a cluster that is stopped for minutes is asked ever more rarely, then given up', async () => {
+    const clock = playedClock(1);
+    let sent = 0;
+    const writer = createBulkWriter({
+      ...base(),
+      clock,
+      pauses: { retryMs: 250, blockedMs: 10_000 },
+      patienceMs: 600_000,
+      send() {
+        sent++;
+        return Promise.reject(new RequestFailure('ECONNREFUSED', 'nothing listens'));
+      },
+    });
+    await assert.rejects(
+      writer.write(lines(3)),
+      (error) =>
+        isEmbatchError(error, 'SINK') && error.retryable && error.message.includes('(--sink-patience)'),
+    );
+    assert.equal(clock.now(), 600_000);
+    assert.ok(sent > 10 && sent < 40, `${sent} requests`);
+  });
+
+  it('bodies under way never hold more than the limit, which falls while the cluster refuses', async () => {
+    const limiter = createByteLimiter({ maxBytes: 1_000_000, maxRequests: 8 });
+    let alive = 0;
+    let refused = 0;
+    const sizes: number[] = [];
+    const writer = createBulkWriter({
+      ...base(),
+      clock: playedClock(1),
+      limiter,
+      maxBytes: 250_000,
+      maxRows: 1000,
+      async send(body) {
+        alive += body.length;
+        sizes.push(body.length);
+        assert.ok(alive <= 1_000_000, `${alive} bytes`);
+        await new Promise((resolve) => setImmediate(resolve));
+        alive -= body.length;
+        if (refused++ < 40) throw refusal(429);
+        return answerAll(body);
+      },
+    });
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => writer.write(lines(250, 1000))));
+    assert.ok(outcomes.flat().every(({ ok }) => ok));
+    assert.equal(Math.max(...sizes), 250_000);
+    assert.ok(Math.min(...sizes) <= 64 * 1024, 'requests were cut to what may be under way');
+    assert.ok(limiter.limit < 1_000_000);
+  });
+});
+
 describe('opensearch: cutting rows into requests', () => {
   const sizes = (pieces: readonly (readonly unknown[])[]): number[] => pieces.map((piece) => piece.length);
   const rows = (...bytes: number[]): { line: Line }[] =>
@@ -199,7 +318,7 @@ function base(): Parameters<typeof createBulkWriter>[0] {
   return {
     uri: 'opensearch://host/docs',
     send: () => Promise.reject(new Error('not played')),
-    limiter: createAdaptiveLimiter(1),
+    limiter: createByteLimiter({ maxBytes: 1e7, maxRequests: 1 }),
     maxBytes: 1000,
     maxRows: 100,
     pauses: { retryMs: 1, blockedMs: 1 },

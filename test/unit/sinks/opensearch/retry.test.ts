@@ -167,22 +167,20 @@ describe('opensearch: words of a refusal', () => {
 describe('opensearch: pauses', () => {
   const pauses = { retryMs: 100, blockedMs: 1000 };
 
-  it('double, are shaken, and end at a longest', () => {
-    const lowest = [1, 2, 3, 8, 50].map((attempt) => pauseMs('again', attempt, pauses, undefined, () => 0));
-    assert.deepEqual(lowest, [50, 100, 200, 6400, 6400]);
-    const highest = [1, 2, 3, 4, 50].map((attempt) => pauseMs('later', attempt, pauses, undefined, () => 1));
-    assert.deepEqual(highest, [1000, 2000, 4000, 6000, 6000]);
+  it('may be anything up to a bound, which doubles up to a longest', () => {
+    const of = (verdict: 'again' | 'later', attempts: number[], chance: number): number[] =>
+      attempts.map((attempt) => pauseMs(verdict, attempt, pauses, undefined, () => chance));
+    assert.deepEqual(of('again', [1, 2, 3, 8, 50], 1), [100, 200, 400, 12_800, 12_800]);
+    assert.deepEqual(of('again', [1, 2, 3, 8, 50], 0.5), [50, 100, 200, 6400, 6400]);
+    assert.deepEqual(of('again', [1, 50], 0), [0, 0]);
+    assert.deepEqual(of('later', [1, 2, 3, 4, 50], 1), [1000, 2000, 4000, 6000, 6000]);
   });
 
-  it('are never shorter than the server asks for', () => {
-    assert.equal(
-      pauseMs('again', 1, pauses, 7000, () => 1),
-      7000,
-    );
-    assert.equal(
-      pauseMs('again', 8, pauses, 10, () => 1),
-      12_800,
-    );
+  it('are never shorter than the server asks for, and shaken behind that, too', () => {
+    const after = (attempt: number, retryAfterMs: number, chance: number): number =>
+      pauseMs('again', attempt, pauses, retryAfterMs, () => chance);
+    assert.deepEqual([after(1, 7000, 0), after(1, 7000, 1), after(50, 7000, 0)], [7000, 7100, 7000]);
+    assert.equal(after(8, 10, 1), 12_800);
   });
 
   it('Retry-After is seconds or a date', () => {
