@@ -39,6 +39,14 @@ function createProgram(onExitCode: (code: number) => void): Command {
       const { runCommand } = await import('./run-command.js');
       onExitCode(await runCommand(source, flags));
     });
+  const retry = addOptions(program.command('retry'), 'retry')
+    .description('Embed again what failed in earlier runs; takes the flags of the run.')
+    .argument('[source]', 'the source of the run (the same as --source)')
+    .addHelpText('after', retryExamples)
+    .action(async (source: string | undefined, flags: Record<string, unknown>) => {
+      const { retryCommand } = await import('./retry-command.js');
+      onExitCode(await retryCommand(source, flags));
+    });
   const search = addOptions(program.command('search'), 'search')
     .description('Ask an index: embeds the question as the documents were, and prints what is nearest.')
     .argument('<question>', 'a question in your own words')
@@ -48,7 +56,7 @@ function createProgram(onExitCode: (code: number) => void): Command {
       onExitCode(await searchCommand(question, flags));
     });
   const models = createModelsCommand(program, onExitCode);
-  for (const command of [run, search, models, ...models.commands]) {
+  for (const command of [run, retry, search, models, ...models.commands]) {
     command.exitOverride().configureOutput({ writeErr: () => undefined });
   }
   return program;
@@ -150,10 +158,12 @@ function usageMessage(error: CommanderError, argv: readonly string[]): string {
   if (error.code === 'commander.help') {
     return first === 'models'
       ? `name a command: models ${Object.keys(modelsCommands).join(', ')}. \`embatch models --help\` tells more.`
-      : 'name a command: run, search or models. `embatch --help` tells more.';
+      : 'name a command: run, retry, search or models. `embatch --help` tells more.';
   }
   const isModels = first === 'models' && second in modelsCommands;
-  const command = isModels ? `models ${second}` : ['run', 'search', 'models'].find((name) => name === first);
+  const command = isModels
+    ? `models ${second}`
+    : ['run', 'retry', 'search', 'models'].find((name) => name === first);
   const what = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   return `${what}. See \`embatch ${command === undefined ? '' : `${command} `}--help\`.`;
 }
@@ -173,6 +183,11 @@ Examples:
   embatch run s3://bucket/docs --sink opensearch://search.example.com:9200/docs --shard 0 --shards 4
   embatch run s3://bucket/records --text-field body --id-field id --chunker none
   embatch run --config job.yaml --dry-run`;
+
+const retryExamples = `
+Examples:
+  embatch retry ./docs                                     what failed in \`embatch run ./docs\`
+  embatch retry s3://bucket/docs --max-document-bytes 64MiB --sink opensearch://host:9200/docs`;
 
 const modelsExamples = `
 Examples:

@@ -8,23 +8,20 @@ import { printSummary } from './run-output.js';
 import { openSession } from './session.js';
 import { handleStopSignals } from './signals.js';
 
-/** `embatch run`: gives the exit code. */
+/** `embatch run`, and `embatch retry`, which is the same for what failed: gives the exit code. */
 export async function runCommand(
   source: string | undefined,
   flags: Record<string, unknown>,
+  mode: 'run' | 'retry' = 'run',
 ): Promise<number> {
   const flag = flags['source'] as string | undefined;
   if (source !== undefined && flag !== undefined && flag !== source) {
     throw new EmbatchError('USAGE', `two sources are named: ${source} and --source ${flag}.`);
   }
   const display = createProgressDisplay();
-  const { options, origins, log } = await openSession(
-    'run',
-    { ...flags, source: flag ?? source },
-    (write) => {
-      display.around(write);
-    },
-  );
+  const { options, origins, log } = await openSession(mode, { ...flags, source: flag ?? source }, (write) => {
+    display.around(write);
+  });
   if (options.dryRun) {
     process.stdout.write(await describeJob(options, origins, options.json ? 'json' : 'yaml'));
     return 0;
@@ -32,6 +29,7 @@ export async function runCommand(
   const signals = handleStopSignals(log);
   try {
     const summary = await runJob(options, {
+      mode,
       log,
       stop: signals.stop,
       abandon: signals.abandon,

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { parseDurationMs, parseSize } from './units.js';
 
 /** Commands that options belong to. */
-export type Command = 'run' | 'search' | 'models list' | 'models pull' | 'models inspect' | 'models check';
+export type Command =
+  'run' | 'retry' | 'search' | 'models list' | 'models pull' | 'models inspect' | 'models check';
 
 export const optionGroups = [
   'Job',
@@ -34,7 +35,7 @@ export interface OptionSpec<
   Value = unknown,
   Default extends Value | undefined = Value | undefined,
 > extends OptionText {
-  readonly kind: 'text' | 'list' | 'integer' | 'fraction' | 'size' | 'duration' | 'choice' | 'flag';
+  readonly kind: 'text' | 'list' | 'integer' | 'fraction' | 'count' | 'size' | 'duration' | 'choice' | 'flag';
   /** Placeholder in help: `<uri>`; empty for flags. */
   readonly value: string;
   /** Accepts what a flag or variable (text) or a job file (any JSON value) gives. */
@@ -88,6 +89,25 @@ export function fraction<Default extends number | undefined = undefined>(
     z.number(wanted).min(0, wanted).max(1, wanted),
   );
   return { ...spec, kind: 'fraction', value: '<share>', schema, default: spec.default as Default };
+}
+
+/** How many, or what per cent of all. */
+export type CountOrPercent = number | `${number}%`;
+
+/** A whole number, or per cent from 0 to 100. */
+export function countOrPercent(spec: Text): OptionSpec<CountOrPercent, undefined> {
+  const wanted = 'a whole number of at least 0, or per cent from 0% to 100%';
+  const isPercent = (value: unknown): value is `${number}%` =>
+    typeof value === 'string' && /^\d+(\.\d+)?%$/.test(value) && Number.parseFloat(value) <= 100;
+  const schema = z.preprocess(
+    (raw) => {
+      if (typeof raw !== 'string') return raw;
+      const text = raw.replace(/\s/g, '');
+      return /^\d+$/.test(text) ? Number(text) : text;
+    },
+    z.union([z.int(wanted).min(0, wanted), z.custom<`${number}%`>(isPercent, wanted)], wanted),
+  );
+  return { ...spec, kind: 'count', value: '<n|percent>', schema, default: undefined };
 }
 
 /** Bytes. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import {
   choice,
+  countOrPercent,
   duration,
   flag,
   fraction,
@@ -13,16 +14,18 @@ import {
   type OptionSpec,
 } from './option-kinds.js';
 
-const run: readonly Command[] = ['run'];
+/** Commands that embed documents. */
+const run: readonly Command[] = ['run', 'retry'];
+const onlyRun: readonly Command[] = ['run'];
 const search: readonly Command[] = ['search'];
-const both: readonly Command[] = ['run', 'search'];
+const both: readonly Command[] = [...run, 'search'];
 const check: readonly Command[] = ['models check'];
 /** Commands that look at one model. */
 const oneModel: readonly Command[] = ['models pull', 'models inspect', 'models check'];
 /** Commands for which options of the recipe matter: its space half, and its text half. */
-const space: readonly Command[] = ['run', 'models inspect', 'models check'];
-const recipe: readonly Command[] = ['run', 'models inspect'];
-const all: readonly Command[] = ['run', 'search', 'models list', ...oneModel];
+const space: readonly Command[] = [...run, 'models inspect', 'models check'];
+const recipe: readonly Command[] = [...run, 'models inspect'];
+const all: readonly Command[] = [...both, 'models list', ...oneModel];
 
 const MIB = 2 ** 20;
 /** Best on one thread for MiniLM-class models: the activations of a batch stay near the caches. */
@@ -162,7 +165,7 @@ export const options = {
 
   refreshText: flag({
     group: 'Chunks',
-    commands: run,
+    commands: onlyRun,
     describe: 'Embed again what an earlier run has cut with other chunk options.',
   }),
 
@@ -175,7 +178,7 @@ export const options = {
   }),
   precision: choice({
     group: 'Model',
-    commands: ['run', ...oneModel],
+    commands: [...run, ...oneModel],
     names: ['auto', 'fp32', 'fp16', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4'],
     default: 'auto',
     describe:
@@ -211,7 +214,7 @@ export const options = {
   }),
   tokenizer: choice({
     group: 'Model',
-    commands: ['run', 'search', ...check],
+    commands: [...both, ...check],
     names: ['auto', 'native', 'javascript'],
     default: 'auto',
     describe: 'What cuts texts into tokens; auto: native code, or JavaScript where that cannot be loaded.',
@@ -230,7 +233,7 @@ export const options = {
   }),
   batchTokens: integer({
     group: 'Model',
-    commands: ['run', ...check],
+    commands: [...run, ...check],
     min: 1,
     default: BATCH_TOKENS,
     describe: 'Padded tokens in one model call.',
@@ -262,6 +265,12 @@ export const options = {
     describe:
       'Delete nothing where more than this share of what the ledger knows of the source would go, from 0 to 1.',
   }),
+  maxFailures: countOrPercent({
+    group: 'Ledger',
+    commands: run,
+    describe:
+      'Stop when more documents than so many, or than that share of them, have failed; by default when the first 1,000 all failed.',
+  }),
   singleInstance: flag({
     group: 'Ledger',
     commands: run,
@@ -270,7 +279,7 @@ export const options = {
 
   recreate: flag({
     group: 'Sink',
-    commands: run,
+    commands: onlyRun,
     describe: 'Drop the index first and build it anew; only one made by embatch, only without shards.',
   }),
   sinkPatience: duration({

@@ -1,4 +1,5 @@
 import type { RecordKey, SourceObject } from '../core/interfaces.js';
+import type { Replay } from './replay.js';
 import { SeenIds } from './seen-ids.js';
 import { count, type Tally } from './tally.js';
 
@@ -9,13 +10,18 @@ export interface ObjectOutcome {
   readonly version: string;
   /** `gone` was deleted since it was listed; some of its rows may have been written. */
   readonly status: 'done' | 'failed' | 'skipped' | 'gone';
-  /** Rows that the sink acknowledged. */
+  /** Rows of it in the sink: those that were acknowledged, and those of records that were left as they are. */
   readonly chunks: number;
   /** Why it was skipped, or what failed first. */
   readonly reason?: string;
   /** It failed before anything of it was read. */
   readonly unread?: boolean;
+  /** Dead letters that say what failed. */
+  readonly letters?: number;
 }
+
+/** All of an object, which was never tried before. */
+const ALL: Replay = { records: undefined, chunks: 0, attempts: () => 0, isStored: () => false };
 
 /**
  * What has become of one object of this shard. It is settled, once, when it was read to its end, every part
@@ -28,6 +34,7 @@ export class ObjectProgress {
   readonly #tally: Tally;
   readonly #onSettled: (outcome: ObjectOutcome) => void;
   #version: string;
+  #replay: Replay;
   #seenIds: SeenIds | undefined;
   /** Parts and rows without an answer, and 1 while the object is being read. */
   #open = 1;
@@ -44,17 +51,26 @@ export class ObjectProgress {
     begun: number,
     tally: Tally,
     onSettled: (outcome: ObjectOutcome) => void,
+    replay: Replay = ALL,
   ) {
     this.object = object;
     this.begun = begun;
     this.#tally = tally;
     this.#onSettled = onSettled;
     this.#version = object.version;
+    this.#replay = replay;
   }
 
   /** What is read is this version: the listed one, or a newer one that took its place. */
   opened(version: string): void {
+    // What is known of the records of one version says nothing of those of another.
+    if (version !== this.#version) this.#replay = ALL;
     this.#version = version;
+  }
+
+  /** What of it is embedded. */
+  get replay(): Replay {
+    return this.#replay;
   }
 
   /** A part or row was given away; `answered` must be called once for it. */
@@ -72,9 +88,10 @@ export class ObjectProgress {
     this.#embedded += 1;
   }
 
-  /** The sink has acknowledged a row. */
-  written(): void {
-    this.#rows += 1;
+  /** The sink has acknowledged a row, or refused it. */
+  written(record: RecordKey, chunk: number, ok: boolean): void {
+    const was = this.#replay.isStored(record, chunk) ? 1 : 0;
+    this.#rows += (ok ? 1 : 0) - was;
   }
 
   failed(reason: string): void {
@@ -111,16 +128,23 @@ export class ObjectProgress {
 
   #settle(): void {
     const { objects, skipped } = this.#tally;
-    const outcome = { key: this.object.key, version: this.#version, chunks: this.#rows };
+    const chunks = this.#replay.chunks + this.#rows;
+    const outcome = { key: this.object.key, version: this.#version, chunks };
     if (this.#failed > 0) {
       objects.failed += 1;
       const unread = this.#unread ? { unread: true } : {};
-      this.#onSettled({ ...outcome, status: 'failed', reason: this.#failure, ...unread });
+      this.#onSettled({
+        ...outcome,
+        status: 'failed',
+        reason: this.#failure,
+        letters: this.#failed,
+        ...unread,
+      });
     } else if (this.#gone) {
       objects.skipped += 1;
       count(skipped, 'gone');
       this.#onSettled({ ...outcome, status: 'gone' });
-    } else if (this.#embedded > 0) {
+    } else if (this.#embedded > 0 || chunks > 0) {
       objects.embedded += 1;
       this.#onSettled({ ...outcome, status: 'done' });
     } else {

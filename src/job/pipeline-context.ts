@@ -5,6 +5,9 @@ import type { Ledger } from '../ledger/objects/ledger.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
 import type { Task, TaskResult } from './bundle.js';
 import type { Departed } from './departed.js';
+import type { FailureLimit } from './failure-limit.js';
+import type { FormerLetters } from './former-letters.js';
+import type { LettersByKey } from './retry-letters.js';
 import type { RowWriter } from './row-writer.js';
 import type { Settlements } from './settle-objects.js';
 import type { Tally } from './tally.js';
@@ -26,6 +29,11 @@ export interface PipelineContext {
   readonly shard: { readonly index: number; readonly count: number };
   readonly maxDocumentBytes: number;
   readonly deadLetters: DeadLetters;
+  /** Those that earlier runs have left. */
+  readonly formerLetters: FormerLetters;
+  /** The same by object: then only what failed is embedded again. */
+  readonly replays: LettersByKey | undefined;
+  readonly failures: FailureLimit;
   readonly ledger: Ledger;
   readonly settlements: Settlements;
   /** Takes objects that are gone; undefined where nothing may be concluded from this listing. */

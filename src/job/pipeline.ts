@@ -7,6 +7,7 @@ import type { PipelineContext, Suspect } from './pipeline-context.js';
 import { deadLetter } from './record-failure.js';
 import { BUNDLE_BYTES, readObjects, type TrackedPart } from './read-objects.js';
 import { beginObject, CRASHES_BEFORE_ALONE, crashesOf, selectObjects } from './select-objects.js';
+import { selectFailed } from './select-failed.js';
 import { writeBundle } from './write-results.js';
 
 /** Bundles given to the pool per worker: one that it works on and one that waits for it. */
@@ -19,7 +20,9 @@ const BUNDLES_PER_WORKER = 2;
  */
 export async function runPipeline(context: PipelineContext): Promise<void> {
   const { settlements, suspects, stop } = context;
-  await embedObjects(selectObjects(context), context);
+  const { replays } = context;
+  const objects = replays === undefined ? selectObjects(context) : selectFailed(replays, context);
+  await embedObjects(objects, context);
   // Last, so that one which ends the process again costs nothing else; alone, so that it is known which one it was.
   for (const suspect of suspects) {
     if (stop.aborted) break;
@@ -27,6 +30,7 @@ export async function runPipeline(context: PipelineContext): Promise<void> {
     await embedSuspect(suspect, context);
   }
   await settlements.finish();
+  context.failures.checkAtEnd();
 }
 
 async function embedSuspect({ object, former }: Suspect, context: PipelineContext): Promise<void> {
@@ -100,7 +104,8 @@ async function embedBundle(
   pool: WorkerPool<Task, TaskResult>,
 ): Promise<readonly EmbeddedPart[] | undefined> {
   try {
-    const parts = bundle.map(({ object, part }): BundlePart => ({ object, part }));
+    // Without what stays in this thread.
+    const parts = bundle.map(({ progress: _, ...part }): BundlePart => part);
     const result = await pool.run(
       { kind: 'bundle', parts },
       parts.map(({ part }) => part.bytes.buffer as ArrayBuffer),

@@ -1,6 +1,6 @@
 import { isEmbatchError } from '../core/errors.js';
-import { objectUri } from '../core/ids.js';
-import type { OpenObject, PartOutcome } from '../core/interfaces.js';
+import { objectUri, recordName } from '../core/ids.js';
+import type { OpenObject, PartOutcome, RecordKey } from '../core/interfaces.js';
 import { mapConcurrent } from '../core/streams.js';
 import { readParts } from '../document/read-parts.js';
 import type { BundlePart, ObjectFacts } from './bundle.js';
@@ -35,10 +35,12 @@ export async function* readObjects(
       for await (const outcome of readPartsOf(open, context)) {
         if (outcome.kind === 'part') {
           progress.expectAnswer();
-          yield { progress, object: factsOf(open, context.source.id), part: outcome.part };
+          const { records } = progress.replay;
+          const object = factsOf(open, context.source.id);
+          yield { progress, object, part: outcome.part, ...(records === undefined ? {} : { records }) };
         } else if (outcome.kind === 'skipped') {
           progress.skipped(outcome.reason);
-        } else {
+        } else if (isWanted(outcome.record, progress)) {
           await deadLetter(
             progress,
             { record: outcome.record, stage: 'read', reason: outcome.reason },
@@ -52,6 +54,11 @@ export async function* readObjects(
     }
     progress.answered();
   }
+}
+
+/** What has become of other records of the object is known already. */
+function isWanted(record: RecordKey, { replay: { records } }: ObjectProgress): boolean {
+  return record === null || records === undefined || records.includes(recordName(record));
 }
 
 interface OpenProgress {

@@ -20,6 +20,8 @@ import { countAhead } from './count-ahead.js';
 import { Departed } from './departed.js';
 import { resolveEmbedding, resolveModel, type Embedding } from './embedding.js';
 import { resetTokens, startPool, warmUp } from './engine.js';
+import { createFailureLimit } from './failure-limit.js';
+import { openFormerLetters } from './former-letters.js';
 import { openSourceOf, requireSource } from './open-parts.js';
 import { runPipeline } from './pipeline.js';
 import { createProgress, type Progress } from './progress.js';
@@ -63,6 +65,12 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     options,
   );
   announceModel(embedding.model, log);
+  if (context.mode === 'retry' && existing === undefined) {
+    throw new EmbatchError(
+      'USAGE',
+      `there is no index at ${sink.uri}, so nothing has failed there: use \`embatch run\`.`,
+    );
+  }
   const pool = await startPool(embedding, { ...options, log });
   closers.push(() => pool.close());
   const copied = await copiedInput(sourceUri, readTextFile);
@@ -89,7 +97,18 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     { run, source: source.uri, sink: sink.uri, index: { ...index, fingerprint: known.fingerprint } },
   );
   known.state = state;
-  const deadLetters = createDeadLetters(state, run, { index: rank.index, count: rank.count });
+  const formerLetters = await openFormerLetters({
+    state,
+    sourceId: source.id,
+    sinkUri: sink.uri,
+    log,
+    signal: context.stop,
+  });
+  const deadLetters = createDeadLetters(state, {
+    run,
+    shard: { index: rank.index, count: rank.count },
+    sink: sink.uri,
+  });
   closers.push(() => deadLetters.close());
 
   // What SageMaker has shared out already is this shard's, all of it.
@@ -105,6 +124,9 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     writer: { index: rank.index, count: rank.count },
     shardOf,
     before: () => deadLetters.flush(),
+    onCommit: (entry) => {
+      formerLetters.committed(entry);
+    },
     log,
   });
   closers.push(() => ledger.close());
@@ -134,6 +156,8 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     signal: abandon,
   });
   const departed = isSharedOut ? undefined : departedOf(shardRun, { source, sink, ledger, signal: abandon });
+  const replays = context.mode === 'retry' ? formerLetters.sorted() : undefined;
+  closers.push(async () => replays?.close());
   const writer = createRowWriter(sink, { signal: abandon });
   const total = context.countAhead ? countAhead(source, keys, { signal: stop, log }) : () => undefined;
   const progress = createProgress(tally, pool, writer, total);
@@ -148,6 +172,9 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
       shard: keys,
       maxDocumentBytes: options.maxDocumentBytes,
       deadLetters,
+      formerLetters,
+      replays,
+      failures: createFailureLimit(options.maxFailures, deadLetters.uri),
       ledger,
       settlements,
       departed,
@@ -160,12 +187,13 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     });
     if (!stop.aborted) refusal = await departed?.remove();
   }).finally(() => {
-    if (tally.objects.failed > 0) known.deadLetters = deadLetters.uri;
+    if (tally.objects.failed > 0 || tally.deadLetters > 0) known.deadLetters = deadLetters.uri;
   });
   for (const signal of lost) signal.throwIfAborted();
   if (stop.aborted) return;
   await finish({ sink, source, lease, shardRun, rank });
   await ledger.roll({ signal: context.abandon });
+  await formerLetters.clear({ signal: context.abandon });
   // All else is done by now, and stays.
   if (refusal !== undefined) throw refusal;
 }

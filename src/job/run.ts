@@ -9,6 +9,8 @@ import { summarise, type Known, type RunSummary } from './summary.js';
 import { newTally } from './tally.js';
 
 export interface RunContext {
+  /** `retry`: only what failed in earlier runs. */
+  readonly mode: 'run' | 'retry';
   readonly log: Logger;
   /** Fires for SIGINT or SIGTERM: end the listing, finish what is under way, write it. */
   readonly stop: AbortSignal;

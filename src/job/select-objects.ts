@@ -3,8 +3,9 @@ import { unreadTypeOfKey } from '../document/formats.js';
 import { diffListing, type Change } from '../ledger/objects/diff-listing.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
 import { shardOf } from '../shard/shard-of-key.js';
-import { ObjectProgress } from './object-progress.js';
+import { ObjectProgress, type ObjectOutcome } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
+import type { Replay } from './replay.js';
 import { count } from './tally.js';
 
 /** An object that runs have died with so often is tried alone, and given up when it ends another run. */
@@ -48,15 +49,18 @@ export function beginObject(
   object: SourceObject,
   former: LedgerEntry | undefined,
   { ledger, settlements, tally, text }: PipelineContext,
+  replay?: Replay,
 ): ObjectProgress {
   const { key, version } = object;
   const begun = ledger.begin(former ?? { key, version, chunks: 0, text }, crashesOf(former));
-  return new ObjectProgress(object, begun, tally, (outcome) => {
+  const settle = (outcome: ObjectOutcome): void => {
     settlements.settle(outcome, former);
-  });
+  };
+  return new ObjectProgress(object, begun, tally, settle, replay);
 }
 
-async function* mine({ listing, shard, tally, stop }: PipelineContext): AsyncGenerator<SourceObject> {
+/** The objects of this shard, counted. */
+export async function* mine({ listing, shard, tally, stop }: PipelineContext): AsyncGenerator<SourceObject> {
   for await (const object of listing) {
     if (stop.aborted) return;
     tally.objects.listed += 1;
@@ -76,13 +80,15 @@ const isCurrent = (entry: LedgerEntry, { text, refreshText }: PipelineContext): 
   !refreshText || entry.text === text;
 
 /** Counts an object as what it was when it was read. */
-function settleUnread({ status, reason }: LedgerEntry, { tally }: PipelineContext): void {
+export function settleUnread(entry: LedgerEntry, { tally, formerLetters }: PipelineContext): void {
+  const { status, reason } = entry;
+  formerLetters.untouched(entry);
   if (status === 'done') tally.objects.unchanged += 1;
   else if (status === 'failed') tally.objects.failed += 1;
   else skipped(reason ?? 'empty', tally);
 }
 
-function skipUnopened(change: Change, reason: string, { settlements, tally }: PipelineContext): void {
+export function skipUnopened(change: Change, reason: string, { settlements, tally }: PipelineContext): void {
   skipped(reason, tally);
   // A new one is not committed: it costs nothing to find out again, and may change without a new version.
   if (change.kind !== 'changed') return;
@@ -90,7 +96,7 @@ function skipUnopened(change: Change, reason: string, { settlements, tally }: Pi
   settlements.settle({ key, version, status: 'skipped', chunks: 0, reason }, change.entry);
 }
 
-function skipped(reason: string, { objects, skipped: reasons }: PipelineContext['tally']): void {
+export function skipped(reason: string, { objects, skipped: reasons }: PipelineContext['tally']): void {
   objects.skipped += 1;
   count(reasons, reason);
 }

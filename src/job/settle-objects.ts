@@ -65,7 +65,7 @@ export function createSettlements(options: SettlementOptions): Settlements {
   };
 
   return {
-    settle({ key, version, status, chunks, reason, unread }, former) {
+    settle({ key, version, status, chunks, reason, letters, unread }, former) {
       const entry: LedgerEntry = {
         key,
         version,
@@ -73,6 +73,7 @@ export function createSettlements(options: SettlementOptions): Settlements {
         chunks,
         text,
         ...(reason === undefined ? {} : { reason }),
+        ...(letters === undefined ? {} : { letters }),
       };
       if (unread === true) {
         held.push(entry);

@@ -1,6 +1,5 @@
 import { EmbatchError } from '../core/errors.js';
-import type { RecordKey, Row } from '../core/interfaces.js';
-import type { EmbeddedPart } from './bundle.js';
+import type { EmbeddedDocument, EmbeddedPart } from './bundle.js';
 import type { ObjectProgress } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
 import type { TrackedPart } from './read-objects.js';
@@ -22,6 +21,7 @@ export async function writeBundle(
     await writePart(progress, part, context);
     progress.answered();
   }
+  context.failures.check();
   await settlements.removed();
   await ledger.flushed();
 }
@@ -46,7 +46,7 @@ async function writePart(
       tally.tokens += document.tokens;
       tally.truncatedTokens += document.truncatedTokens;
       if (document.mapping !== undefined) count(tally.mappings, document.mapping);
-      for (const row of document.rows) await writeRow(row, document.record, progress, context);
+      await writeRows(document, progress, context);
     } else {
       const reason = `the id ${JSON.stringify(document.record)} stands in this object a second time`;
       await deadLetter(progress, { record: document.record, stage: 'parse', reason }, context);
@@ -54,24 +54,34 @@ async function writePart(
   }
 }
 
-async function writeRow(
-  row: Row,
-  record: RecordKey,
+async function writeRows(
+  { record, rows }: Extract<EmbeddedDocument, { kind: 'embedded' }>,
   progress: ObjectProgress,
   context: PipelineContext,
 ): Promise<void> {
-  const { vectors } = context.tally;
-  progress.expectAnswer();
-  await context.writer.add(row, (outcome) => {
-    vectors.retried += outcome.attempts > 1 ? 1 : 0;
-    if (outcome.ok) {
-      vectors.written += 1;
-      progress.written();
-    } else {
-      vectors.rejected += 1;
-      const { reason } = outcome;
-      recordFailure(progress, { record, stage: 'write', reason, chunk: row.metadata.chunk }, context);
-    }
-    progress.answered();
-  });
+  const { tally, failures, writer } = context;
+  let open = rows.length;
+  let isRefused = false;
+  for (const row of rows) {
+    const { chunk } = row.metadata;
+    progress.expectAnswer();
+    await writer.add(row, (outcome) => {
+      const { attempts } = outcome;
+      tally.vectors.retried += attempts > 1 ? 1 : 0;
+      progress.written(record, chunk, outcome.ok);
+      if (outcome.ok) {
+        tally.vectors.written += 1;
+      } else {
+        tally.vectors.rejected += 1;
+        const failure = { record, stage: 'write', reason: outcome.reason, chunk, attempts } as const;
+        recordFailure(progress, failure, context);
+        // One document, however many of its chunks are refused.
+        if (!isRefused) failures.failed(failure);
+        isRefused = true;
+      }
+      open -= 1;
+      if (open === 0 && !isRefused) failures.succeeded();
+      progress.answered();
+    });
+  }
 }

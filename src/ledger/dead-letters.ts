@@ -12,8 +12,8 @@ export interface DeadLetter {
   /** Ordinal of the chunk, where one was refused. */
   readonly chunk?: number;
   readonly reason: string;
-  /** How often it was tried, where that is known. */
-  readonly attempts?: number;
+  /** How often it was tried, by the sink's own retries, and by `retry` and the run before it. */
+  readonly attempts: number;
   readonly stage: 'read' | 'parse' | 'chunk' | 'embed' | 'write';
 }
 
@@ -22,12 +22,14 @@ export interface StoredDeadLetter extends DeadLetter {
   /** ISO 8601, UTC. */
   readonly time: string;
   readonly run: string;
+  /** A state may be shared by several sinks. */
+  readonly sink: string;
 }
 
 export interface DeadLetters {
   /** Added since the start of the run, stored or not. */
   readonly count: number;
-  /** Where they lie, for people. */
+  /** Where they lie, and those of former runs that still stand, for people. */
   readonly uri: string;
   /** Takes a letter; it is stored with others. Await `flushed` to let the store keep up. */
   add(letter: DeadLetter): void;
@@ -39,6 +41,9 @@ export interface DeadLetters {
   close(options?: Abortable): Promise<void>;
 }
 
+/** What the names of all segments begin with. */
+export const DEAD_LETTERS = 'dead-letters/';
+
 const SEGMENT_LETTERS = 500;
 const SEGMENT_CHARACTERS = 2 ** 20;
 const SEQUENCE_DIGITS = 6;
@@ -47,8 +52,11 @@ const SEQUENCE_DIGITS = 6;
  * The dead letters of one shard of a run, in segments `dead-letters/<run>-<i>-of-<n>-<seq>.jsonl` that are
  * written once: a kill loses at most the last, incomplete one, and its objects are not yet done either.
  */
-export function createDeadLetters(store: StateStore, run: string, shard: ShardRef): DeadLetters {
-  const stem = `dead-letters/${run}-${shardName(shard)}-`;
+export function createDeadLetters(
+  store: StateStore,
+  { run, shard, sink }: { readonly run: string; readonly shard: ShardRef; readonly sink: string },
+): DeadLetters {
+  const stem = `${DEAD_LETTERS}${run}-${shardName(shard)}-`;
   let count = 0;
   let segments = 0;
   let lines: string[] = [];
@@ -80,9 +88,9 @@ export function createDeadLetters(store: StateStore, run: string, shard: ShardRe
     get count() {
       return count;
     },
-    uri: `${store.uri}/${stem}*.jsonl`,
+    uri: `${store.uri}/${DEAD_LETTERS}*.jsonl`,
     add(letter) {
-      const stored: StoredDeadLetter = { time: new Date().toISOString(), run, ...letter };
+      const stored: StoredDeadLetter = { time: new Date().toISOString(), run, sink, ...letter };
       const line = `${JSON.stringify(stored)}\n`;
       count += 1;
       lines.push(line);

@@ -20,14 +20,17 @@ export interface LedgerEntry {
   readonly reason?: string;
   /** Of an `open` entry: how many runs died, one after the other, while they had it in work. Absent: none. */
   readonly crashes?: number;
+  /** Of a `failed` entry: how many dead letters say why. Fewer that are found mean that some are lost. */
+  readonly letters?: number;
 }
 
 /** One line of JSON, as an array: a ledger holds millions of them. */
-export function formatEntry({ key, version, status, chunks, text, reason, crashes }: LedgerEntry): string {
-  const values: unknown[] = [key, version, status, chunks, text];
-  if (crashes !== undefined) values.push(reason ?? null, crashes);
-  else if (reason !== undefined) values.push(reason);
-  return JSON.stringify(values);
+export function formatEntry(entry: LedgerEntry): string {
+  const { key, version, status, chunks, text, reason, crashes, letters } = entry;
+  const optional = [reason, crashes, letters];
+  while (optional.length > 0 && optional.at(-1) === undefined) optional.pop();
+  // JSON writes undefined as null in an array.
+  return JSON.stringify([key, version, status, chunks, text, ...optional]);
 }
 
 const statuses: readonly unknown[] = ['done', 'skipped', 'failed', 'open', 'removed'];
@@ -42,7 +45,7 @@ export function parseEntry(line: string): LedgerEntry | undefined {
     return undefined;
   }
   if (!Array.isArray(values)) return undefined;
-  const [key, version, status, chunks, text, reason, crashes] = values as unknown[];
+  const [key, version, status, chunks, text, reason, crashes, letters] = values as unknown[];
   if (typeof key !== 'string' || typeof version !== 'string' || typeof text !== 'string') return undefined;
   if (typeof chunks !== 'number' || !statuses.includes(status)) return undefined;
   return {
@@ -54,6 +57,7 @@ export function parseEntry(line: string): LedgerEntry | undefined {
     text,
     ...(typeof reason === 'string' ? { reason } : {}),
     ...(typeof crashes === 'number' ? { crashes } : {}),
+    ...(typeof letters === 'number' ? { letters } : {}),
   };
 }
 

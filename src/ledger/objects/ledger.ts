@@ -46,6 +46,8 @@ export interface LedgerOptions extends Omit<LedgerPlace, 'onDamage'> {
   readonly writer: ShardRef;
   /** Awaited before entries are stored: what they rely on, such as dead letters. */
   readonly before?: () => Promise<void>;
+  /** Told of every entry that is committed. */
+  readonly onCommit?: (entry: LedgerEntry) => void;
   readonly log: Logger;
 }
 
@@ -103,6 +105,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     commit(entry) {
       inWork.delete(entry.key);
       journal.add(entry);
+      options.onCommit?.(entry);
     },
     flushed: () => journal.flushed(),
     flush: (abortable = {}) => journal.flush(abortable),

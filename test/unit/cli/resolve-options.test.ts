@@ -37,6 +37,9 @@ for (const [name, sources, expected] of [
     { environment: { EMBATCH_RECREATE: 'true', EMBATCH_PROGRESS: '0' } },
     { recreate: true, progress: false },
   ],
+  ['a number of failures', { flags: { maxFailures: '100' } }, { maxFailures: 100 }],
+  ['a share of failures', { environment: { EMBATCH_MAX_FAILURES: '2.5 %' } }, { maxFailures: '2.5%' }],
+  ['no failures at all', { file: { maxFailures: 0 } }, { maxFailures: 0 }],
   ['zero where it makes sense', { flags: { chunkOverlap: '0' } }, { chunkOverlap: 0 }],
 ] as const) {
   test(`${name} is understood`, () => {

@@ -31,10 +31,10 @@ test('an object is told of once, with the version that was read and the rows tha
   progress.expectAnswer();
   progress.expectAnswer();
   progress.answered();
-  progress.written();
+  progress.written(null, 0, true);
   progress.answered();
   assert.deepEqual(outcomes, []);
-  progress.written();
+  progress.written(null, 1, true);
   progress.answered();
   assert.deepEqual(outcomes, [{ key: 'a.jsonl', version: 'newer', chunks: 2, status: 'done' }]);
 });
@@ -57,7 +57,7 @@ test('one failed document makes the object a failed one, whatever else succeeded
   progress.answered();
   assert.deepEqual([tally.objects.failed, tally.objects.embedded, tally.objects.skipped], [1, 0, 0]);
   assert.deepEqual(outcomes, [
-    { key: 'a.jsonl', version: 'v', chunks: 0, status: 'failed', reason: 'a reason' },
+    { key: 'a.jsonl', version: 'v', chunks: 0, status: 'failed', reason: 'a reason', letters: 2 },
   ]);
 });
 
@@ -75,4 +75,38 @@ test('a record id is new once; offsets and whole objects always are', () => {
   assert.ok(progress.isNew({ id: '7' }));
   assert.ok(!progress.isNew({ id: '7' }));
   assert.ok(progress.isNew(7) && progress.isNew(7) && progress.isNew(null));
+});
+
+test('rows that stay count with those that are written, each once', () => {
+  const isStored = (_: unknown, chunk: number): boolean => chunk === 0;
+  const replay = { records: ['7'], chunks: 5, attempts: () => 1, isStored };
+  const cases: [written: [chunk: number, ok: boolean][], chunks: number][] = [
+    [[[1, true]], 6],
+    [
+      [
+        [0, true],
+        [1, true],
+      ],
+      6,
+    ],
+    [[[0, false]], 4],
+    [[[1, false]], 5],
+    [[], 5],
+  ];
+  for (const [written, chunks] of cases) {
+    const outcomes: ObjectOutcome[] = [];
+    const progress = new ObjectProgress(object, 1, newTally(), (outcome) => outcomes.push(outcome), replay);
+    for (const [chunk, ok] of written) progress.written(7, chunk, ok);
+    progress.answered();
+    assert.deepEqual([outcomes[0]?.chunks, outcomes[0]?.status], [chunks, 'done']);
+  }
+});
+
+test('another version than the one that failed is embedded as a whole', () => {
+  const replay = { records: ['7'], chunks: 5, attempts: () => 1, isStored: () => false };
+  const progress = new ObjectProgress(object, 1, newTally(), () => undefined, replay);
+  progress.opened('v');
+  assert.deepEqual(progress.replay.records, ['7']);
+  progress.opened('newer');
+  assert.deepEqual([progress.replay.records, progress.replay.chunks], [undefined, 0]);
 });

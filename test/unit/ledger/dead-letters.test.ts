@@ -5,10 +5,18 @@ import { createDeadLetters, type DeadLetter, type StoredDeadLetter } from '#emba
 import { createFileState } from '#embatch/ledger/file-state.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
-const shard = { index: 1, count: 4 };
+const writer = { run: 'run-1', shard: { index: 1, count: 4 }, sink: 'jsonl:out' };
 
 function letter(n: number, reason = 'not valid JSON'): DeadLetter {
-  return { uri: `s3://b/${n}`, key: String(n), version: 'v1', record: n, reason, stage: 'parse' };
+  return {
+    uri: `s3://b/${n}`,
+    key: String(n),
+    version: 'v1',
+    record: n,
+    reason,
+    stage: 'parse',
+    attempts: 1,
+  };
 }
 
 async function stored(store: StateStore): Promise<Record<string, StoredDeadLetter[]>> {
@@ -26,7 +34,7 @@ async function stored(store: StateStore): Promise<Record<string, StoredDeadLette
 describe('dead letters', () => {
   it('are stored as JSON lines under the names of run and shard, with time and run', async (t) => {
     const store = createFileState(await tempFolder(t));
-    const letters = createDeadLetters(store, 'run-1', shard);
+    const letters = createDeadLetters(store, writer);
     letters.add(letter(1, 'line\nbreak "quoted"'));
     letters.add({ ...letter(2), record: { id: 'x' }, chunk: 3, attempts: 8, stage: 'write' });
     assert.equal(letters.count, 2);
@@ -36,22 +44,22 @@ describe('dead letters', () => {
     const [first, second] = Object.values(segments).flat();
     assert.deepEqual(
       { ...first, time: '' },
-      { time: '', run: 'run-1', ...letter(1, 'line\nbreak "quoted"') },
+      { time: '', run: 'run-1', sink: 'jsonl:out', ...letter(1, 'line\nbreak "quoted"') },
     );
     assert.match(first?.time ?? '', /^20.*Z$/);
     assert.deepEqual([second?.record, second?.chunk, second?.attempts], [{ id: 'x' }, 3, 8]);
-    assert.ok(letters.uri.startsWith(store.uri) && letters.uri.includes('run-1-1-of-4'));
+    assert.equal(letters.uri, `${store.uri}/dead-letters/*.jsonl`);
   });
 
   it('none makes no file', async (t) => {
     const store = createFileState(await tempFolder(t));
-    await createDeadLetters(store, 'run-1', shard).close();
+    await createDeadLetters(store, writer).close();
     assert.deepEqual(await store.list(''), []);
   });
 
   it('many are stored in segments as they come, each once and in order', async (t) => {
     const store = createFileState(await tempFolder(t));
-    const letters = createDeadLetters(store, 'run-1', shard);
+    const letters = createDeadLetters(store, writer);
     for (let n = 0; n < 1700; n++) {
       letters.add(letter(n));
       if (n % 100 === 0) await letters.flushed();
@@ -69,7 +77,7 @@ describe('dead letters', () => {
 
   it('long reasons are stored before there are many', async (t) => {
     const store = createFileState(await tempFolder(t));
-    const letters = createDeadLetters(store, 'run-1', shard);
+    const letters = createDeadLetters(store, writer);
     for (let n = 0; n < 12; n++) letters.add(letter(n, 'x'.repeat(100_000)));
     await letters.flushed();
     assert.equal((await store.list('dead-letters/')).length, 1);
@@ -83,7 +91,7 @@ describe('dead letters', () => {
       put: (name, bytes, options) =>
         broken ? Promise.reject(new Error('disk full')) : real.put(name, bytes, options),
     };
-    const letters = createDeadLetters(store, 'run-1', shard);
+    const letters = createDeadLetters(store, writer);
     for (let n = 0; n < 600; n++) letters.add(letter(n));
     await assert.rejects(letters.flushed(), /disk full/);
     await assert.rejects(letters.flush(), /disk full/);

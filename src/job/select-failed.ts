@@ -1,0 +1,61 @@
+import { diffListing } from '../ledger/objects/diff-listing.js';
+import type { ObjectProgress } from './object-progress.js';
+import type { PipelineContext } from './pipeline-context.js';
+import { planReplay } from './replay.js';
+import type { LettersByKey } from './retry-letters.js';
+import {
+  beginObject,
+  CRASHES_BEFORE_ALONE,
+  crashesOf,
+  mine,
+  reasonToSkip,
+  settleUnread,
+  skipped,
+  skipUnopened,
+} from './select-objects.js';
+
+/** What is left out because it never failed: `run` takes it. */
+const NOT_TRIED = 'not tried yet';
+
+/**
+ * The objects of this shard that `retry` takes: those that failed, at whatever version they are now, and those that a run
+ * or another retry was ended with. The rest is passed over.
+ */
+export async function* selectFailed(
+  replays: LettersByKey,
+  context: PipelineContext,
+): AsyncGenerator<ObjectProgress> {
+  const { ledger, departed, suspects, tally, text, stop } = context;
+  for await (const change of diffListing(mine(context), ledger.entries({ signal: stop }))) {
+    if (stop.aborted) return;
+    if (change.kind === 'gone') {
+      if (change.entry.status === 'failed') await departed?.note(change.entry);
+      continue;
+    }
+    if (change.kind === 'new') {
+      skipped(NOT_TRIED, tally);
+      continue;
+    }
+    departed?.stays();
+    const { kind, object, entry } = change;
+    if (entry.status !== 'failed' && entry.status !== 'open') {
+      if (kind === 'unchanged') settleUnread(entry, context);
+      else skipped(NOT_TRIED, tally);
+      continue;
+    }
+    const skip = reasonToSkip(object);
+    if (skip !== undefined) {
+      skipUnopened(change, skip, context);
+    } else if (crashesOf(entry) >= CRASHES_BEFORE_ALONE) {
+      suspects.push({ object, former: entry });
+    } else {
+      const letters = await replays.of(object.key);
+      yield beginObject(
+        object,
+        entry,
+        context,
+        planReplay({ version: object.version, text }, entry, letters),
+      );
+    }
+  }
+}
