@@ -81,7 +81,7 @@ export function createMemorySink(uri: string, _options: object, _context: SinkCo
 
     async get(ids, { signal } = {}) {
       await turn(signal);
-      return ids.flatMap((id) => structuredClone(index.rows.get(id)) ?? []);
+      return [...new Set(ids)].flatMap((id) => structuredClone(index.rows.get(id)) ?? []);
     },
 
     async *facts({ signal } = {}) {

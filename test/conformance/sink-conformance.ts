@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import type { IndexInfo, Row, Sink, WriteOutcome } from '#embatch/core/interfaces.js';
-import { aRow, allRows, byId, infoFor, unitVector, writeAll } from './sink-rows.js';
+import { describeLookUp } from './sink-look-up-cases.js';
+import { describeRemoval } from './sink-removal-cases.js';
+import { aRow, allFacts, allRows, byId, infoFor, unitVector, writeAll } from './sink-rows.js';
+
+/** What the cases of one suite share. */
+export interface SinkCases {
+  readonly dimensions: number;
+  /** Registers a case that has a fresh place to itself. */
+  readonly check: (name: string, body: (t: TestContext) => Promise<void>) => void;
+  /** Another instance on the place of the case, closed at its end. */
+  readonly open: (shard?: { readonly index: number; readonly count: number }) => Promise<Sink>;
+  /** The same, prepared. */
+  readonly prepared: (info?: IndexInfo) => Promise<Sink>;
+}
 
 /** A fresh, empty place where an index may lie; every case gets its own. */
 export interface SinkPlace {
@@ -10,6 +23,8 @@ export interface SinkPlace {
   open(shard?: { readonly index: number; readonly count: number }): Sink | Promise<Sink>;
   /** Puts an index there that embatch did not make; absent where a store cannot hold one. */
   makeForeign?(): Promise<void>;
+  /** Puts a second copy of every row there past embatch; absent where a store cannot hold one. */
+  readonly doubleRows?: () => Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -295,6 +310,9 @@ export function describeSink(suite: SinkConformance): void {
       assert.deepEqual(await sink.search(unitVector(1, dimensions), 5), []);
     });
 
+    describeRemoval({ check, open, prepared, dimensions });
+    describeLookUp({ check, open, prepared, dimensions, doubleRows: () => place.doubleRows });
+
     // ── Life ───────────────────────────────────────────────────────────────────────────────────────
 
     check('a signal that fired stops every call with its reason', async () => {
@@ -307,6 +325,10 @@ export function describeSink(suite: SinkConformance): void {
       await assert.rejects(sink.write([aRow(1, dimensions)], { signal }), isReason);
       await assert.rejects(sink.finish({ signal, lastWriter: true }), isReason);
       await assert.rejects(allRows(sink, signal), isReason);
+      await assert.rejects(allFacts(sink, signal), isReason);
+      await assert.rejects(sink.get([aRow(1, dimensions).id], { signal }), isReason);
+      const { object } = aRow(1, dimensions).embatch;
+      await assert.rejects(sink.removeRows([{ object, keep: undefined }], { signal }), isReason);
       if (sink.search !== undefined) {
         await assert.rejects(sink.search(unitVector(1, dimensions), 1, { signal }), isReason);
       }

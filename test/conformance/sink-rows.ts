@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chunkId, objectHash } from '#embatch/core/ids.js';
 import { newIndexInfo } from '#embatch/core/recipe.js';
-import type { IndexInfo, JsonValue, Logger, Row, Sink } from '#embatch/core/interfaces.js';
+import type { IndexInfo, JsonValue, Logger, Row, RowFacts, Sink } from '#embatch/core/interfaces.js';
 
 /** A fresh index id each time, and the same recipe unless told otherwise. */
 export function infoFor(
@@ -55,6 +55,31 @@ export function aRow(n: number, dimensions: number): Row {
   };
 }
 
+export interface Chunked {
+  readonly chunks: number;
+  readonly version?: string;
+  readonly fingerprint?: string;
+  /** Object URI; that of {@link aRow} unless told otherwise. */
+  readonly uri?: string;
+}
+
+/** All chunks of document `n`, as a run writes them that found this version of it. */
+export function chunksOf(n: number, dimensions: number, chunked: Chunked): Row[] {
+  const row = aRow(n, dimensions);
+  const { chunks, version = 'v1', fingerprint = row.embatch.fingerprint } = chunked;
+  const uri = chunked.uri ?? row.metadata.source;
+  return Array.from({ length: chunks }, (_, chunk): Row => {
+    const id = chunkId(uri, null, chunk);
+    return {
+      id,
+      text: `${row.text}, ${version}, chunk ${chunk}`,
+      vector: unitVector(1000 * n + chunk, dimensions),
+      metadata: { ...row.metadata, source: uri, etag: version, chunk, chunks },
+      embatch: { id, object: objectHash(uri), version, fingerprint },
+    };
+  });
+}
+
 /** Writes, expects no refusal, and makes it visible. */
 export async function writeAll(sink: Sink, rows: readonly Row[]): Promise<void> {
   const outcomes = await sink.write(rows);
@@ -69,6 +94,12 @@ export async function allRows(sink: Sink, signal?: AbortSignal): Promise<Row[]> 
   const rows: Row[] = [];
   for await (const row of sink.scan({ signal })) rows.push(row);
   return rows;
+}
+
+export async function allFacts(sink: Sink, signal?: AbortSignal): Promise<RowFacts[]> {
+  const facts: RowFacts[] = [];
+  for await (const fact of sink.facts({ signal })) facts.push(fact);
+  return facts;
 }
 
 /** In one order, so that two sets of rows compare. Every id must be there once. */

@@ -1,8 +1,9 @@
-import type { Abortable, Row, StaleRows } from '../../core/interfaces.js';
+import type { Abortable, Row } from '../../core/interfaces.js';
 import { idOfLine, isRemoval, labelsOfLine, removalOfLine, rowOfLine } from './lines.js';
 import { linesOfParts, parsed, type Part } from './parts.js';
 import type { Place } from './place.js';
-import { Removals, isKept } from './standing.js';
+import { Removals } from './standing.js';
+import { StoredRows } from './stored-rows.js';
 
 /** The rows with these ids. Reads all parts once; holds the rows, and the removals. */
 export async function rowsWithIds(
@@ -28,38 +29,21 @@ export async function rowsWithIds(
     .map(({ row }) => row);
 }
 
-export interface StaleCount {
-  readonly rows: number;
-  /** Of which at least one row must go. */
-  readonly objects: ReadonlySet<string>;
-}
-
-/** How many rows must go. Reads all parts once; holds some hundred bytes for each row that must go. */
-export async function countStale(
+/** What all parts hold of each object. Reads them once. */
+export async function storedRows(
   place: Place,
   parts: readonly Part[],
-  stale: readonly StaleRows[],
   options: Abortable,
-): Promise<StaleCount> {
-  const staleOf = new Map<string, StaleRows[]>();
-  for (const rows of stale) staleOf.set(rows.object, [...(staleOf.get(rows.object) ?? []), rows]);
-  const removals = new Removals();
-  const going = new Map<string, { readonly position: number; readonly embatch: Row['embatch'] }>();
+): Promise<StoredRows> {
+  const stored = new StoredRows();
   for await (const line of linesOfParts(place, parts, options)) {
-    const { bytes, complete, position } = line;
-    if (!complete) continue;
-    if (isRemoval(bytes)) {
-      const removal = parsed(place, line, removalOfLine);
-      if (staleOf.has(removal.object)) removals.add(position, removal);
-      continue;
-    }
-    const { id, embatch } = parsed(place, line, labelsOfLine);
-    if (staleOf.get(embatch.object)?.some(({ keep }) => !isKept(keep, embatch)) === true) {
-      going.set(id, { position, embatch });
+    if (!line.complete) continue;
+    if (isRemoval(line.bytes)) {
+      stored.remove(parsed(place, line, removalOfLine));
     } else {
-      going.delete(id);
+      const { id, embatch } = parsed(place, line, labelsOfLine);
+      stored.note(id, embatch);
     }
   }
-  const gone = [...going.values()].filter(({ position, embatch }) => !removals.hide(position, embatch));
-  return { rows: gone.length, objects: new Set(gone.map(({ embatch }) => embatch.object)) };
+  return stored;
 }

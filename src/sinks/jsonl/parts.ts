@@ -40,7 +40,7 @@ export interface PartNames {
  * where an earlier run has a later name, as its clock was ahead, they carry both: `<earlier>~<number>-<run>`.
  */
 export function partNames({ shard, run }: SinkContext, parts: readonly Part[]): PartNames {
-  const before = lastOfShard(parts, shard);
+  const before = partsOfShard(parts, shard).at(-1);
   const own = before === undefined || before.run <= run ? run : runAfter(before.run, run);
   const stem = `part-${shard.index}-of-${shard.count}-${own}`;
   let sequence = before?.run === own ? before.sequence + 1 : 0;
@@ -58,9 +58,9 @@ export function partNames({ shard, run }: SinkContext, parts: readonly Part[]): 
   };
 }
 
-/** The last of the files that may hold rows of the shard's objects: other shards of the same number have others. */
-export function lastOfShard(parts: readonly Part[], shard: SinkContext['shard']): Part | undefined {
-  return parts.findLast((part) => part.shard.count !== shard.count || isOfShard(part, shard));
+/** Files that may hold rows of the shard's objects: other shards of the same number have others. */
+export function partsOfShard(parts: readonly Part[], shard: SinkContext['shard']): Part[] {
+  return parts.filter((part) => part.shard.count !== shard.count || isOfShard(part, shard));
 }
 
 export function isOfShard({ shard }: Part, { index, count }: SinkContext['shard']): boolean {

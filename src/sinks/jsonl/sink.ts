@@ -16,11 +16,12 @@ import type {
   WriteOutcome,
 } from '../../core/interfaces.js';
 import { compactParts } from './compaction.js';
-import { labelsOfLine, lineOfRemoval, lineOfRow, rowOfLine } from './lines.js';
+import { labelsOfLine, rowOfLine } from './lines.js';
 import { createLocalPlace } from './local-place.js';
-import { countStale, rowsWithIds } from './look-up.js';
-import { lastOfShard, parsed, partNames, partsOf, isOfShard, type Part, type PartNames } from './parts.js';
-import type { Appender, Place } from './place.js';
+import { rowsWithIds } from './look-up.js';
+import { isOfShard, parsed, partsOf, type Part } from './parts.js';
+import type { Place } from './place.js';
+import { RowLog } from './row-log.js';
 import { currentLines } from './standing.js';
 
 export interface JsonlOptions {
@@ -46,11 +47,6 @@ export function createJsonlSink(uri: string, options: JsonlOptions, context: Sin
   return new JsonlSink(uri, options, context);
 }
 
-interface Appending {
-  readonly to: Appender;
-  readonly names: PartNames;
-}
-
 class JsonlSink implements Sink {
   readonly uri: string;
   readonly limits: SinkLimits;
@@ -58,7 +54,7 @@ class JsonlSink implements Sink {
   readonly #context: SinkContext;
   readonly #openPlace: () => Promise<Place>;
   #place: Promise<Place> | undefined;
-  #appending: Appending | undefined;
+  #log: RowLog | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #info: IndexInfo | undefined;
 
@@ -125,43 +121,26 @@ class JsonlSink implements Sink {
   async write(rows: readonly Row[], options: Abortable = {}): Promise<readonly WriteOutcome[]> {
     return this.#inTurn('writing rows', options, async (place) => {
       const { dimensions } = this.#opened();
-      const lines: string[] = [];
-      const outcomes = rows.map((row): WriteOutcome => {
-        const reason = refusalOf(row, dimensions);
-        if (reason !== undefined) return { ok: false, attempts: 1, reason };
-        lines.push(lineOfRow(row));
-        return { ok: true, attempts: 1 };
-      });
-      if (lines.length > 0) {
-        const { to } = this.#appending ?? this.#append(place, await this.#parts(place, options));
-        await to.write(Buffer.from(lines.join('')), options);
-      }
-      return outcomes;
+      const refusals = rows.map((row) => refusalOf(row, dimensions));
+      const good = rows.filter((_, n) => refusals[n] === undefined);
+      if (good.length > 0) await this.#logIn(place).append(good, options);
+      return refusals.map((reason): WriteOutcome =>
+        reason === undefined ? { ok: true, attempts: 1 } : { ok: false, attempts: 1, reason },
+      );
     });
   }
 
   async removeRows(stale: readonly StaleRows[], options: Abortable = {}): Promise<number> {
     return this.#inTurn('removing rows', options, async (place) => {
       this.#opened();
-      if (stale.length === 0) return 0;
-      const parts = await this.#parts(place, options);
-      const { rows, objects } = await countStale(place, parts, stale, options);
-      if (rows > 0) {
-        // A removal counts against what stands before it, and so must stand behind all.
-        if (this.#appending?.names.last !== lastOfShard(parts, this.#context.shard)?.name)
-          await this.#endAppending();
-        const { to } = this.#appending ?? this.#append(place, parts);
-        const lines = stale.filter(({ object }) => objects.has(object)).map(lineOfRemoval);
-        await to.write(Buffer.from(lines.join('')), options);
-      }
-      return rows;
+      return stale.length === 0 ? 0 : this.#logIn(place).remove(stale, options);
     });
   }
 
   async finish(options: Abortable & { readonly lastWriter?: boolean } = {}): Promise<void> {
     await this.#inTurn('compacting the files', options, async (place) => {
       // A file that is replaced must not be appended to: what comes later goes into another.
-      await this.#endAppending();
+      await this.#log?.end();
       const parts = await this.#parts(place, options);
       const { shard, log } = this.#context;
       const alone = options.lastWriter === true || shard.count === 1;
@@ -190,7 +169,8 @@ class JsonlSink implements Sink {
 
   async close(): Promise<void> {
     await this.#turn;
-    await this.#endAppending();
+    await this.#log?.end();
+    this.#log = undefined;
     const place = this.#place;
     this.#place = undefined;
     await (await place)?.close();
@@ -229,7 +209,7 @@ class JsonlSink implements Sink {
 
   /** Rows first: without them what is left is an empty index, not one that is not ours. */
   async #drop(place: Place, options: Abortable): Promise<void> {
-    await this.#endAppending();
+    await this.#log?.end();
     for (const { name } of await this.#parts(place, options)) await place.remove(name, options);
     await place.remove(RECIPE, options);
   }
@@ -247,15 +227,8 @@ class JsonlSink implements Sink {
     return partsOf(await place.list(options));
   }
 
-  #append(place: Place, parts: readonly Part[]): Appending {
-    const names = partNames(this.#context, parts);
-    return (this.#appending = { to: place.append(() => names.next()), names });
-  }
-
-  async #endAppending(): Promise<void> {
-    const appending = this.#appending;
-    this.#appending = undefined;
-    await appending?.to.close();
+  #logIn(place: Place): RowLog {
+    return (this.#log ??= new RowLog(place, this.#context));
   }
 
   /** One call after the other: where a line stands says what it counts against. */

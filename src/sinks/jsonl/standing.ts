@@ -66,7 +66,7 @@ export async function* currentLines(
   }
 }
 
-export function isKept(keep: StaleRows['keep'], { version, fingerprint }: Row['embatch']): boolean {
+function isKept(keep: StaleRows['keep'], { version, fingerprint }: Row['embatch']): boolean {
   return version === keep?.version && fingerprint === keep.fingerprint;
 }
 

@@ -1,10 +1,13 @@
 import type { Table } from '@lancedb/lancedb';
+import { IdHashes, hash53 } from '../../core/id-hashes.js';
 import type { Logger } from '../../core/interfaces.js';
 import { isConflict } from './failures.js';
 
 /** 64 partitions of 100,000 rows, of which 8 are looked into, found all of the ten nearest. */
 const PARTITIONS_AT_100K = 64;
 const PROBED_SHARE = 1 / 8;
+/** Rows at the edge of a partition lie in the next one now and then: one alone would miss a row's own vector. */
+const MIN_PROBES = 8;
 
 /** More rows in more partitions, both growing with the root, so that each stays cheap. */
 function partitionsFor(rows: number): number {
@@ -12,7 +15,7 @@ function partitionsFor(rows: number): number {
 }
 
 export function probesFor(rows: number): number {
-  return Math.max(1, Math.ceil(partitionsFor(rows) * PROBED_SHARE));
+  return Math.max(MIN_PROBES, Math.ceil(partitionsFor(rows) * PROBED_SHARE));
 }
 
 /**
@@ -65,31 +68,11 @@ export async function dropDuplicates(table: Table): Promise<number> {
   return numDeletedRows;
 }
 
-/** Eight bytes for each row rather than its whole id: a table may hold more ids than fit in memory. */
 async function repeatedHashes(table: Table): Promise<Set<number>> {
-  const hashes = new Float64Array(await table.countRows());
-  let count = 0;
+  const hashes = new IdHashes();
   for await (const batch of table.query().select(['id'])) {
     const ids = batch.getChild('id');
-    for (let n = 0; n < batch.numRows; n++) hashes[count++] = hash53(ids?.get(n) as string);
+    for (let n = 0; n < batch.numRows; n++) hashes.add(ids?.get(n) as string);
   }
-  hashes.sort();
-  const repeated = new Set<number>();
-  for (let n = 1; n < hashes.length; n++) {
-    if (hashes[n] === hashes[n - 1]) repeated.add(hashes[n] ?? 0);
-  }
-  return repeated;
-}
-
-/** 53 bits that depend on every character: two 32-bit multiplicative hashes with different factors. */
-function hash53(text: string): number {
-  let low = 0x811c9dc5;
-  let high = 0x9e3779b9;
-  for (let n = 0; n < text.length; n++) {
-    const unit = text.charCodeAt(n);
-    low = Math.imul(low ^ unit, 0x01000193);
-    high = Math.imul(high ^ unit, 0x85ebca6b);
-    high ^= high >>> 13;
-  }
-  return (high >>> 11) * 2 ** 32 + (low >>> 0);
+  return new Set(hashes.repeated());
 }

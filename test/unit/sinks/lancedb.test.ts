@@ -59,6 +59,10 @@ describeSink({
         await connection.createTable('chunks', [{ id: 'theirs', vector: [1, 2, 3] }]);
         connection.close();
       },
+      doubleRows: async () => {
+        const table = await rawTable(place);
+        await table.add(await table.query().toArrow());
+      },
       remove: () => rm(folder, { recursive: true, force: true }),
     };
   },
