@@ -1,3 +1,4 @@
+import { kebabCase } from '../core/option-names.js';
 import { options as declared, type Options } from '../core/options.js';
 import { formatCount, formatDuration } from '../core/units.js';
 import type { RunSummary } from '../job/summary.js';
@@ -42,6 +43,7 @@ function summaryLines(summary: RunSummary, options: Options): string[] {
   }
   if (summary.deadLetters !== null) lines.push(`  failures ${summary.deadLetters}`);
   if (summary.status === 'stopped') lines.push('', afterwards(summary));
+  else if (summary.status === 'partial') lines.push('', `next: ${retryCommand()} tries again what failed`);
   else if (vectors.written > 0 && /^(lancedb|opensearch)/.test(summary.sink)) {
     lines.push('', `next: ${invocation()} search "a question in your own words"${searchFlags(options)}`);
   }
@@ -56,6 +58,14 @@ function title({ status }: RunSummary): string {
 function afterwards(summary: RunSummary): string {
   const written = `${formatCount(summary.vectors.written)} vectors are written and stay.`;
   return `${written} The same command takes it up again:\n  ${[invocation(), ...process.argv.slice(2)].map(quoted).join(' ')}`;
+}
+
+/** The same flags, with `retry` for the command. */
+function retryCommand(): string {
+  const [, ...words] = process.argv.slice(2);
+  const unknown = Object.entries(declared).filter(([, { commands }]) => !commands.includes('retry'));
+  const flags = new Set(unknown.flatMap(([name]) => [`--${kebabCase(name)}`, `--no-${kebabCase(name)}`]));
+  return [invocation(), 'retry', ...words.filter((word) => !flags.has(word)).map(quoted)].join(' ');
 }
 
 /** What a search must be told, too, to find the index and the model. */

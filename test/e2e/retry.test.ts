@@ -4,7 +4,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { RunSummary } from '#embatch/job/summary.js';
-import type { StoredDeadLetter } from '#embatch/ledger/dead-letters.js';
+import { lettersIn } from '../support/dead-letters.js';
 import { writeFailingModel } from '../support/failing-model.js';
 import { testData } from '../support/paths.js';
 import { runCli, type Ended } from '../support/run-cli.js';
@@ -21,15 +21,6 @@ function summaryOf({ stdout, stderr }: Ended): RunSummary {
 /** What a test asks of most summaries. */
 function facts({ exitCode, objects, documents, vectors }: RunSummary): unknown {
   return [exitCode, objects.failed, objects.unchanged, documents, vectors.written];
-}
-
-async function lettersIn(folder: string): Promise<StoredDeadLetter[]> {
-  const place = join(folder, 'state/dead-letters');
-  const names = await readdir(place).catch((): string[] => []);
-  const texts = await Promise.all(names.sort().map((name) => readFile(join(place, name), 'utf8')));
-  return texts
-    .flatMap((text) => text.trimEnd().split('\n'))
-    .map((line) => JSON.parse(line) as StoredDeadLetter);
 }
 
 async function textsIn(folder: string): Promise<string[]> {
