@@ -20,7 +20,8 @@ export function itemsOf(answer: BulkAnswer, lines: readonly Line[]): BulkItem[] 
   const answered = (answer as Partial<BulkAnswer> | null)?.items ?? [];
   const items = lines.flatMap((line, at) => {
     const item = answered[at]?.[line.operation];
-    return item?._id === line.id ? [item] : [];
+    const isIts = item !== undefined && (line.id === undefined || item._id === line.id);
+    return isIts ? [item] : [];
   });
   if (items.length === lines.length && answered.length === lines.length) return items;
   throw new RequestFailure(

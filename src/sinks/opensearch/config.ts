@@ -34,6 +34,11 @@ export interface OpenSearchOptions {
   readonly compression?: boolean | undefined;
   /** Writes go through an alias of ours, see write-alias.ts. Off for roles that may not make aliases. */
   readonly writeAlias?: boolean | undefined;
+  /** The service chooses ids itself, see rows-by-field.ts; by default known by the host's name, or by `sigv4-aoss`. */
+  readonly serverless?: boolean | undefined;
+  /** Serverless: how often it is asked whether writes show in a search, and for how long. */
+  readonly visiblePollMs?: number | undefined;
+  readonly visibleWaitMs?: number | undefined;
   /** First wait before a request is repeated, after an overload and after a block that needs an operator. */
   readonly retryPauseMs?: number | undefined;
   readonly blockedPauseMs?: number | undefined;
@@ -66,6 +71,9 @@ export interface Config extends Connection {
   readonly patienceMs: number;
   readonly compression: boolean;
   readonly writeAlias: boolean;
+  readonly serverless: boolean;
+  readonly visiblePollMs: number;
+  readonly visibleWaitMs: number;
   readonly retryPauseMs: number;
   readonly blockedPauseMs: number;
 }
@@ -79,6 +87,9 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 60_000;
 const DEFAULT_PATIENCE_MS = 600_000;
 const DEFAULT_RETRY_PAUSE_MS = 250;
 const DEFAULT_BLOCKED_PAUSE_MS = 10_000;
+const DEFAULT_VISIBLE_POLL_MS = 5_000;
+/** Writes show after 60 s at most, says the guide of the service; thrice that, before a warning. */
+const DEFAULT_VISIBLE_WAIT_MS = 180_000;
 const MAX_INDEX_NAME_BYTES = 255;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -89,12 +100,23 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function parseConfig(uri: string, options: OpenSearchOptions, env: Environment): Config {
   const connection = parseConnection(uri, options, env);
+  const { auth, node } = connection;
+  const serverless =
+    options.serverless ??
+    ((auth.kind === 'sigv4' && auth.service === 'aoss') || awsService(new URL(node).hostname) === 'aoss');
+  if (serverless && (options.shards ?? options.replicas) !== undefined) {
+    throw usage(
+      `${connection.uri} is OpenSearch Serverless, which chooses shards and replicas itself`,
+      'leave --index-shards and --index-replicas out',
+    );
+  }
   return {
     ...connection,
     caFile: options.caFile,
     layout: options.layout,
     settings: {
-      engine: options.engine ?? 'lucene',
+      // The only engine that both generations of Serverless know.
+      engine: serverless ? 'faiss' : (options.engine ?? 'lucene'),
       m: options.hnswM ?? 16,
       efConstruction: options.hnswEfConstruction ?? 100,
       shards: options.shards,
@@ -106,7 +128,10 @@ export function parseConfig(uri: string, options: OpenSearchOptions, env: Enviro
     requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     patienceMs: options.patienceMs ?? DEFAULT_PATIENCE_MS,
     compression: options.compression ?? false,
-    writeAlias: options.writeAlias ?? true,
+    writeAlias: options.writeAlias ?? !serverless,
+    serverless,
+    visiblePollMs: options.visiblePollMs ?? DEFAULT_VISIBLE_POLL_MS,
+    visibleWaitMs: options.visibleWaitMs ?? DEFAULT_VISIBLE_WAIT_MS,
     retryPauseMs: options.retryPauseMs ?? DEFAULT_RETRY_PAUSE_MS,
     blockedPauseMs: options.blockedPauseMs ?? DEFAULT_BLOCKED_PAUSE_MS,
   };

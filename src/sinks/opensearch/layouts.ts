@@ -50,8 +50,25 @@ const metadataProperties: Properties = {
 
 const embatchProperties: JsonValue = {
   dynamic: false,
-  properties: { id: plainKeyword, object: plainKeyword, version: plainKeyword, fingerprint: plainKeyword },
+  properties: {
+    id: plainKeyword,
+    object: plainKeyword,
+    version: plainKeyword,
+    fingerprint: plainKeyword,
+    // Only where the service chooses `_id` (rows-by-field.ts).
+    written: plainKeyword,
+  },
 };
+
+/** When the copy was written, where that is stored beside a row's own marks. */
+export interface StoredMarks {
+  readonly embatch: Row['embatch'] & { readonly written?: string };
+}
+
+function ownMarks({ embatch }: StoredMarks): Row['embatch'] {
+  const { id, object, version, fingerprint } = embatch;
+  return { id, object, version, fingerprint };
+}
 
 const factNames = ['source', 'record', 'chunk', 'chunks'] as const;
 
@@ -87,7 +104,7 @@ function nestedLayout(
       return {
         text: source[textField] as string,
         metadata: joinFields(metadata as StoredMetadata),
-        embatch: source['embatch'] as Row['embatch'],
+        embatch: ownMarks(source as unknown as StoredMarks),
       };
     },
   };
@@ -153,7 +170,7 @@ const haystack: Layout = {
     return {
       text: content as string,
       metadata: joinFields(metadata as StoredMetadata),
-      embatch: embatch as Row['embatch'],
+      embatch: ownMarks({ embatch } as StoredMarks),
     };
   },
 };

@@ -6,36 +6,46 @@ export type BulkOperation = 'index' | 'delete';
 /** One operation as it goes over the wire: the action and, where there is one, the source, each with its newline. */
 export interface Line {
   readonly operation: BulkOperation;
-  /** The document's `_id`, which the answer must name. */
-  readonly id: string;
+  /** The document's `_id`, which the answer must name; undefined where the service chooses it. */
+  readonly id: string | undefined;
   readonly bytes: Buffer;
 }
 
+/** Writes the row under its own id, in place of what has that id. */
 export function serialiseRow(row: Row, layout: Layout): Line {
-  const source = JSON.stringify(layout.toSource(row));
-  const vector = `"${layout.vectorField}":${vectorJson(row.vector)}`;
   // The index is in the request's path: some clusters forbid it in the body.
-  const text = `{"index":{"_id":${JSON.stringify(row.id)}}}\n${source.slice(0, -1)},${vector}}\n`;
-  return { operation: 'index', id: row.id, bytes: Buffer.from(text) };
+  return indexLine(`{"index":{"_id":${JSON.stringify(row.id)}}}`, row.id, layout.toSource(row), row, layout);
+}
+
+/** Adds a copy of the row, under an id that the service chooses. `written` tells the copies of a row apart. */
+export function serialiseCopy(row: Row, layout: Layout, written: string): Line {
+  const source = { ...layout.toSource(row), embatch: { ...row.embatch, written } };
+  return indexLine('{"index":{}}', undefined, source, row, layout);
+}
+
+function indexLine(action: string, id: string | undefined, source: object, row: Row, layout: Layout): Line {
+  const json = JSON.stringify(source);
+  const vector = `"${layout.vectorField}":${vectorJson(row.vector)}`;
+  return { operation: 'index', id, bytes: Buffer.from(`${action}\n${json.slice(0, -1)},${vector}}\n`) };
 }
 
 /** A document in the state in which a search saw it. */
 export interface SeenDocument {
   readonly id: string;
-  /** Both change with every write of the document. */
-  readonly seqNo: number;
-  readonly primaryTerm: number;
+  /** Changes with every write of the document; undefined where documents are never written twice. */
+  readonly state: { readonly if_seq_no: number; readonly if_primary_term: number } | undefined;
 }
 
 /** Deletes the document unless it was written since it was seen: that one is refused (409). */
-export function serialiseDeletion({ id, seqNo, primaryTerm }: SeenDocument): Line {
-  const action = { delete: { _id: id, if_seq_no: seqNo, if_primary_term: primaryTerm } };
+export function serialiseDeletion({ id, state }: SeenDocument): Line {
+  const action = { delete: { _id: id, ...state } };
   return { operation: 'delete', id, bytes: Buffer.from(`${JSON.stringify(action)}\n`) };
 }
 
 /** Sign, `0.`, up to four zeros, nine digits and the comma: 17 for the smallest element that matters. */
 const MAX_BYTES_PER_ELEMENT = 17;
-const ACTION_BYTES = 24;
+/** Of the action, and of what is written beside the row. */
+const ACTION_BYTES = 80;
 const FIELD_BYTES = 24;
 
 /** Upper bound of {@link serialiseRow}'s bytes at a fraction of its cost. */

@@ -1,10 +1,11 @@
 import type { Abortable, Row, RowFacts } from '../../core/interfaces.js';
 import { factsOf } from '../../core/row-facts.js';
-import type { Cluster } from './client.js';
+import type { Access } from './access.js';
+import { newestCopies } from './copies.js';
 import { RequestFailure, type ServerError } from './failure.js';
 import type { Layout } from './layouts.js';
 import type { OpenIndex } from './open-index.js';
-import { ID_FIELD, MAX_HITS, snapshotPages, type Fetch } from './pages.js';
+import { ID_FIELD, MAX_HITS, idOf, livePages, snapshotPages } from './pages.js';
 
 /** Of one answer with vectors, roughly; a vector's element takes about 12 bytes as text. */
 const PAGE_BYTES = 4_000_000;
@@ -19,30 +20,28 @@ function rowsPerPage({ info }: OpenIndex): number {
 /** Documents that have it are ours. */
 const OURS = { exists: { field: ID_FIELD } };
 
-/** Every row of ours once, as {@link snapshotPages} gives them. */
+/** Every row of ours once, as {@link snapshotPages} gives them; of several copies the newest. */
 export async function* scanRows(
-  cluster: Cluster,
+  access: Access,
   index: OpenIndex,
-  fetch: Fetch,
   options: Abortable,
 ): AsyncGenerator<Row, void, undefined> {
   const query = { query: OURS, size: rowsPerPage(index), _source: true };
-  for await (const hits of snapshotPages(cluster, index, query, fetch, options)) {
-    for (const { _id, _source } of hits) yield toRow(_id, _source, index.layout);
+  for await (const hits of snapshotPages(access, index, query, options)) {
+    for (const { _source } of newestCopies(hits)) yield toRow(_source, index.layout);
   }
 }
 
 /** What every row of ours says of itself; neither text nor vector leaves the cluster. */
 export async function* scanFacts(
-  cluster: Cluster,
+  access: Access,
   index: OpenIndex,
-  fetch: Fetch,
   options: Abortable,
 ): AsyncGenerator<RowFacts, void, undefined> {
   const { layout } = index;
   const query = { query: OURS, size: MAX_HITS, _source: layout.factFields };
-  for await (const hits of snapshotPages(cluster, index, query, fetch, options)) {
-    for (const { _id, _source } of hits) yield factsOf({ id: _id, ...layout.fromSource(_source) });
+  for await (const hits of snapshotPages(access, index, query, options)) {
+    for (const hit of hits) yield factsOf({ id: idOf(hit), ...layout.fromSource(hit._source) });
   }
 }
 
@@ -57,10 +56,9 @@ interface DocumentAnswer {
 
 /** The rows with these ids, also those that no search sees yet. */
 export async function getRows(
-  cluster: Cluster,
+  access: Access,
   index: OpenIndex,
   ids: readonly string[],
-  fetch: Fetch,
   options: Abortable,
 ): Promise<Row[]> {
   const distinct = [...new Set(ids)];
@@ -68,13 +66,33 @@ export async function getRows(
   const rows: Row[] = [];
   for (let start = 0; start < distinct.length; start += size) {
     const body = { ids: distinct.slice(start, start + size) };
-    const { docs } = (await fetch(async () => {
+    const { docs } = await access.call(async (cluster) => {
       const answer = await cluster.request({ method: 'POST', path: [index.name, '_mget'], body }, options);
       assertWhole(answer as DocumentAnswer);
-      return answer;
-    })) as DocumentAnswer;
-    for (const { _id, _source } of docs) {
-      if (_source?.['embatch'] !== undefined) rows.push(toRow(_id, _source, index.layout));
+      return answer as DocumentAnswer;
+    }, options);
+    for (const { _source } of docs) {
+      if (_source?.['embatch'] !== undefined) rows.push(toRow(_source, index.layout));
+    }
+  }
+  return rows;
+}
+
+/** The same by search, where `_id` is not ours; of several copies of a row the newest. */
+export async function findRows(
+  access: Access,
+  index: OpenIndex,
+  ids: readonly string[],
+  options: Abortable,
+): Promise<Row[]> {
+  const distinct = [...new Set(ids)];
+  const size = rowsPerPage(index);
+  const rows: Row[] = [];
+  for (let start = 0; start < distinct.length; start += size) {
+    const terms = { [ID_FIELD]: distinct.slice(start, start + size) };
+    const query = { query: { bool: { filter: [{ terms }] } }, size, _source: true };
+    for await (const hits of livePages(access, index, query, options)) {
+      for (const { _source } of newestCopies(hits)) rows.push(toRow(_source, index.layout));
     }
   }
   return rows;
@@ -88,7 +106,8 @@ function assertWhole({ docs }: DocumentAnswer): void {
   throw new RequestFailure(failed.type ?? '', failed.reason ?? '', { status, error: failed });
 }
 
-function toRow(id: string, source: Readonly<Record<string, unknown>>, layout: Layout): Row {
+function toRow(source: Readonly<Record<string, unknown>>, layout: Layout): Row {
   const vector = Float32Array.from(source[layout.vectorField] as number[]);
-  return { id, vector, ...layout.fromSource(source) };
+  const stored = layout.fromSource(source);
+  return { id: stored.embatch.id, vector, ...stored };
 }

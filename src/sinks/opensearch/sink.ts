@@ -1,31 +1,31 @@
-import { EmbatchError, isEmbatchError } from '../../core/errors.js';
+import { isEmbatchError } from '../../core/errors.js';
 import type { Abortable, IndexInfo, Sink, WriteOutcome } from '../../core/interfaces.js';
 import { notPrepared, refusalOf } from '../../core/row-check.js';
 import type { SinkContext } from '../context.js';
+import { createAccess } from './access.js';
 import { BULK_FILTER, type BulkAnswer } from './bulk-answer.js';
 import { createBulkWriter, type LineOutcome } from './bulk-writer.js';
 import { createByteLimiter } from './byte-limiter.js';
-import { checkServer } from './check-server.js';
-import { connect, type Cluster } from './client.js';
-import { parseConfig, type Config, type OpenSearchOptions } from './config.js';
-import { explainFailure, indexLost } from './explain.js';
-import { RequestFailure } from './failure.js';
-import { estimateBytes, serialiseDeletion, serialiseRow } from './ndjson.js';
-import { prepareIndex, readIndex, refreshIndex, type OpenIndex } from './open-index.js';
-import type { Fetch } from './pages.js';
-import { getRows, scanFacts, scanRows } from './read-rows.js';
-import { retrying } from './retry.js';
+import { parseConfig, type OpenSearchOptions } from './config.js';
+import { indexLost } from './explain.js';
+import { estimateBytes } from './ndjson.js';
+import { prepareIndex, readIndex, type OpenIndex } from './open-index.js';
+import { scanFacts, scanRows } from './read-rows.js';
+import type { RowStore } from './row-store.js';
+import { createRowsByField } from './rows-by-field.js';
+import { createRowsById } from './rows-by-id.js';
 import { searchIndex } from './search.js';
-import { findStale } from './stale-rows.js';
+import { createVisibility } from './visibility.js';
 import { prepareWriteAlias, type WriteTarget } from './write-alias.js';
 
 /** Server-side wait for a shard that is moving; shorter than our own patience with one request. */
 const SHARD_TIMEOUT = '30s';
 
 /**
- * Vectors in an index of an OpenSearch cluster, 2.9 or newer with the k-NN plugin. User name and password come
- * from `OPENSEARCH_USERNAME` and `OPENSEARCH_PASSWORD`, SigV4 credentials from the AWS chain. Nothing is sent
- * before the first call. USAGE: a URI or options that cannot be meant.
+ * Vectors in an index of an OpenSearch cluster, 2.9 or newer with the k-NN plugin, or of a vector collection of
+ * OpenSearch Serverless. User name and password come from `OPENSEARCH_USERNAME` and `OPENSEARCH_PASSWORD`, SigV4
+ * credentials from the AWS chain. Nothing is sent before the first call. USAGE: a URI or options that cannot be
+ * meant.
  */
 export function createOpenSearchSink(
   uri: string,
@@ -33,34 +33,11 @@ export function createOpenSearchSink(
   { log }: Pick<SinkContext, 'log'>,
 ): Sink {
   const config = parseConfig(uri, options, process.env);
-  refuseServerless(config);
-  let connecting: Promise<Cluster> | undefined;
-  let contacted = false;
-  let open: OpenIndex | undefined;
+  const access = createAccess(config, log);
+  let open: { readonly index: OpenIndex; readonly rows: RowStore } | undefined;
   let target: WriteTarget | undefined;
-  const pauses = { retryMs: config.retryPauseMs, blockedMs: config.blockedPauseMs };
 
-  /** Runs a request, or a few that belong together, with retries and the user's words for what fails. */
-  async function call<T>(work: (cluster: Cluster) => Promise<T>, { signal }: Abortable): Promise<T> {
-    signal?.throwIfAborted();
-    connecting ??= connect(config, log);
-    const cluster = await connecting;
-    try {
-      const { uri, patienceMs } = config;
-      return await retrying(
-        async () => {
-          if (!contacted) await checkServer(cluster, config.uri, { signal });
-          contacted = true;
-          return work(cluster);
-        },
-        { uri, pauses, patienceMs, log, isFirstContact: () => !contacted, signal },
-      );
-    } catch (error) {
-      throw error instanceof RequestFailure ? explainFailure(error, config.uri) : error;
-    }
-  }
-
-  function opened(): OpenIndex {
+  function opened(): NonNullable<typeof open> {
     if (open === undefined) throw notPrepared(config.uri);
     return open;
   }
@@ -73,24 +50,30 @@ export function createOpenSearchSink(
     }),
     maxBytes: config.maxBytes,
     maxRows: config.maxRows,
-    pauses,
+    pauses: { retryMs: config.retryPauseMs, blockedMs: config.blockedPauseMs },
     patienceMs: config.patienceMs,
     log,
     async send(body, { signal }) {
-      if (connecting === undefined || target === undefined) throw notPrepared(config.uri);
-      const cluster = await connecting;
-      const answer = await cluster.request(
-        {
-          method: 'POST',
-          path: [target.name, '_bulk'],
-          query: { require_alias: String(target.isAlias), timeout: SHARD_TIMEOUT, filter_path: BULK_FILTER },
-          body,
-        },
+      const cluster = await access.cluster();
+      const { name, isAlias } = target ?? { name: open?.index.name, isAlias: false };
+      if (cluster === undefined || name === undefined) throw notPrepared(config.uri);
+      const query = {
+        filter_path: BULK_FILTER,
+        ...(config.serverless ? {} : { require_alias: String(isAlias), timeout: SHARD_TIMEOUT }),
+      };
+      return (await cluster.request(
+        { method: 'POST', path: [name, '_bulk'], query, body },
         { signal },
-      );
-      return answer as BulkAnswer;
+      )) as BulkAnswer;
     },
   });
+
+  function openRows(index: OpenIndex): RowStore {
+    const context = { access, writer, index, uri: config.uri, log };
+    if (!config.serverless) return createRowsById(context);
+    const { visiblePollMs: pollMs, visibleWaitMs: waitMs } = config;
+    return createRowsByField({ ...context, visibility: createVisibility({ ...context, pollMs, waitMs }) });
+  }
 
   return {
     uri: config.uri,
@@ -98,39 +81,35 @@ export function createOpenSearchSink(
     leaseUri: undefined,
 
     async inspect(callOptions = {}) {
-      open = await call((cluster) => readIndex(cluster, config, callOptions), callOptions);
-      return open?.info;
+      const index = await access.call((cluster) => readIndex(cluster, config, callOptions), callOptions);
+      open = index === undefined ? undefined : { index, rows: openRows(index) };
+      return index?.info;
     },
 
     async prepare(wanted, callOptions = {}) {
       const { signal } = callOptions;
       let recreate = callOptions.recreate ?? false;
-      const found = await call(async (cluster) => {
-        const index = await prepareIndex(cluster, config, wanted, { signal, recreate });
+      const index = await access.call(async (cluster) => {
+        const found = await prepareIndex(cluster, config, wanted, { signal, recreate });
         // A retry must not drop what this very call has just made.
         recreate = false;
-        return index;
+        return found;
       }, callOptions);
-      open = found;
+      open = { index, rows: openRows(index) };
       target = config.writeAlias
-        ? await call((cluster) => prepareWriteAlias(cluster, found, log, { signal }), callOptions)
-        : { name: found.name, isAlias: false };
-      return found.info;
+        ? await access.call((cluster) => prepareWriteAlias(cluster, index, log, { signal }), callOptions)
+        : { name: index.name, isAlias: false };
+      return index.info;
     },
 
-    sizeOf: (row) => estimateBytes(row, opened().layout),
+    sizeOf: (row) => estimateBytes(row, opened().index.layout),
 
     async write(rows, callOptions = {}) {
       callOptions.signal?.throwIfAborted();
-      const { layout, info } = opened();
-      const refusals = rows.map((row) => refusalOf(row, info.dimensions));
-      const sound = rows.filter((_, index) => refusals[index] === undefined);
-      const outcomes = (
-        await writer.write(
-          sound.map((row) => serialiseRow(row, layout)),
-          callOptions,
-        )
-      ).values();
+      const { index, rows: store } = opened();
+      const refusals = rows.map((row) => refusalOf(row, index.info.dimensions));
+      const sound = rows.filter((_, at) => refusals[at] === undefined);
+      const outcomes = (await store.write(sound, callOptions)).values();
       return refusals.map((reason): WriteOutcome =>
         reason === undefined
           ? writeOutcome(outcomes.next().value as LineOutcome)
@@ -139,74 +118,49 @@ export function createOpenSearchSink(
     },
 
     async removeRows(stale, callOptions = {}) {
-      const index = opened();
-      const { signal } = callOptions;
-      // What was acknowledged a moment ago is not found before.
-      const cluster = await refreshed(index, callOptions);
-      let removed = 0;
-      const fetch: Fetch = (work) => call(work, callOptions);
-      for await (const documents of findStale(cluster, index, stale, fetch, callOptions)) {
-        removed += removedOf(await writer.write(documents.map(serialiseDeletion), { signal }), config.uri);
-      }
-      return removed;
+      return opened().rows.removeRows(stale, callOptions);
     },
 
     async finish(callOptions = {}) {
-      const index = opened();
-      await refreshed(index, { signal: callOptions.signal });
+      const { index, rows } = opened();
+      await rows.finish(callOptions);
       await assertStillOurs(index.info, callOptions);
     },
 
     async search(vector, k, callOptions = {}) {
-      const index = opened();
-      return call((cluster) => searchIndex(cluster, index, vector, k, callOptions), callOptions);
+      const { index } = opened();
+      return access.call(
+        (cluster) => searchIndex(cluster, index, vector, k, config.serverless, callOptions),
+        callOptions,
+      );
     },
 
     async get(ids, callOptions = {}) {
-      const index = opened();
-      const cluster = await connected(callOptions);
-      return getRows(cluster, index, ids, (work) => call(work, callOptions), callOptions);
+      return opened().rows.get(ids, callOptions);
     },
 
     async *facts(callOptions = {}) {
-      const index = opened();
-      const cluster = await refreshed(index, callOptions);
-      yield* scanFacts(cluster, index, (work) => call(work, callOptions), callOptions);
+      const { index, rows } = opened();
+      await rows.settle(callOptions);
+      yield* scanFacts(access, index, callOptions);
     },
 
     async *scan(callOptions = {}) {
-      const index = opened();
-      const cluster = await connected(callOptions);
-      yield* scanRows(cluster, index, (work) => call(work, callOptions), callOptions);
+      yield* scanRows(access, opened().index, callOptions);
     },
 
-    async close() {
-      const cluster = await connecting?.catch(() => undefined);
-      await cluster?.close();
-    },
+    close: () => access.close(),
   };
-
-  function connected(callOptions: Abortable): Promise<Cluster> {
-    return call((cluster) => Promise.resolve(cluster), callOptions);
-  }
-
-  /** A search from now on sees all that was acknowledged. */
-  function refreshed({ name }: OpenIndex, callOptions: Abortable): Promise<Cluster> {
-    return call(async (cluster) => {
-      await refreshIndex(cluster, name, callOptions);
-      return cluster;
-    }, callOptions);
-  }
 
   /** What was written must be in the index that was opened: for clusters where the alias could not be made. */
   async function assertStillOurs({ indexId }: IndexInfo, callOptions: Abortable): Promise<void> {
-    const now = await call((cluster) => readIndex(cluster, config, callOptions), callOptions).catch(
-      (error: unknown) => {
+    const now = await access
+      .call((cluster) => readIndex(cluster, config, callOptions), callOptions)
+      .catch((error: unknown) => {
         // A bulk request to a dropped index made one that knows nothing of us.
         if (isEmbatchError(error, 'USAGE')) return undefined;
         throw error;
-      },
-    );
+      });
     if (now?.info.indexId !== indexId) throw indexLost(config.uri);
   }
 }
@@ -214,25 +168,4 @@ export function createOpenSearchSink(
 function writeOutcome(outcome: LineOutcome): WriteOutcome {
   const { ok, attempts } = outcome;
   return ok ? { ok, attempts } : { ok, attempts, reason: outcome.reason };
-}
-
-/** 404: another was faster; 409: written again since it was seen, which is for its writer to answer for. */
-const passedBy = new Set<number | undefined>([404, 409]);
-
-function removedOf(outcomes: readonly LineOutcome[], uri: string): number {
-  const refused = outcomes.find((outcome) => !outcome.ok && !passedBy.has(outcome.status));
-  if (refused?.ok === false) {
-    throw new EmbatchError('SINK', `${uri} refused to delete rows that are out of date: ${refused.reason}.`);
-  }
-  return outcomes.filter(({ ok }) => ok).length;
-}
-
-function refuseServerless({ auth, uri, node }: Config): void {
-  const serverless = auth.kind === 'sigv4' && auth.service === 'aoss';
-  if (!serverless && !node.includes('.aoss.amazonaws.com')) return;
-  throw new EmbatchError(
-    'USAGE',
-    `${uri} is OpenSearch Serverless, whose vector collections choose the ids of rows themselves, so that a second ` +
-      'run would double them; embatch does not support that yet: use a managed domain or a cluster of your own.',
-  );
 }

@@ -1,20 +1,20 @@
 import type { Abortable, StaleRows } from '../../core/interfaces.js';
-import type { Cluster } from './client.js';
+import type { Access } from './access.js';
 import type { SeenDocument } from './ndjson.js';
 import type { OpenIndex } from './open-index.js';
-import { livePages, type Fetch } from './pages.js';
+import { livePages } from './pages.js';
 
 /** Of one query: three clauses each, and a cluster takes 1,024 (`indices.query.bool.max_clause_count`). */
 const OBJECTS_PER_QUERY = 300;
 /** Of one page: what is deleted by one call of the writer. */
 const PAGE_SIZE = 5_000;
 
-/** The documents that must go, in pages, as a search sees them now. */
+/** The documents that must go, in pages, as a search sees them now; `withState` so that a later write protects them. */
 export async function* findStale(
-  cluster: Cluster,
+  access: Access,
   index: OpenIndex,
   stale: readonly StaleRows[],
-  fetch: Fetch,
+  withState: boolean,
   options: Abortable,
 ): AsyncGenerator<SeenDocument[], void, undefined> {
   for (let start = 0; start < stale.length; start += OBJECTS_PER_QUERY) {
@@ -22,13 +22,12 @@ export async function* findStale(
       query: staleQuery(stale.slice(start, start + OBJECTS_PER_QUERY)),
       size: PAGE_SIZE,
       _source: false,
-      seq_no_primary_term: true,
+      ...(withState ? { seq_no_primary_term: true } : {}),
     };
-    for await (const hits of livePages(cluster, index, query, fetch, options)) {
-      yield hits.map(({ _id: id, _seq_no: seqNo = -1, _primary_term: primaryTerm = -1 }) => ({
+    for await (const hits of livePages(access, index, query, options)) {
+      yield hits.map(({ _id: id, _seq_no: if_seq_no = -1, _primary_term: if_primary_term = -1 }) => ({
         id,
-        seqNo,
-        primaryTerm,
+        state: withState ? { if_seq_no, if_primary_term } : undefined,
       }));
     }
   }
