@@ -17,6 +17,8 @@ export interface ServerlessProxy {
   readonly url: string;
   /** What was refused, as `POST /index/_refresh: why`. */
   readonly refusals: readonly string[];
+  /** Refuses for a reason of the test's own; such refusals are not kept. */
+  refuse: ((request: IncomingMessage) => { status: number; body: string } | undefined) | undefined;
   /** Runs before a request is passed on; throws to cut the connection. */
   before: ((request: IncomingMessage, body: string) => Promise<void> | void) | undefined;
   /** Runs when the upstream has answered; throws to keep the answer from the client. */
@@ -45,6 +47,11 @@ export async function startServerlessProxy(options: ServerlessOptions): Promise<
       response.writeHead(refusal.status, { 'content-type': 'application/json' }).end(said);
       return;
     }
+    const refused = proxy.refuse?.(request);
+    if (refused !== undefined) {
+      response.writeHead(refused.status, { 'content-type': 'application/json' }).end(refused.body);
+      return;
+    }
     await proxy.before?.(request, body.toString());
     const passed = isCreation(method, url) ? withSettings(body.toString(), options.refreshInterval) : body;
     const answered = await fetch(`${options.upstream}${url}`, {
@@ -67,6 +74,7 @@ export async function startServerlessProxy(options: ServerlessOptions): Promise<
   const proxy: ServerlessProxy = {
     url: `http://127.0.0.1:${String(port)}`,
     refusals,
+    refuse: undefined,
     before: undefined,
     after: undefined,
     close: () =>

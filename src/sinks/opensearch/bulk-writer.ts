@@ -13,6 +13,7 @@ import {
   isOverload,
   judgeItem,
   judgeRequest,
+  mayBeDone,
   mayBeTooLarge,
   pauseMs,
   type Pauses,
@@ -22,7 +23,12 @@ import { allSettled, either } from './settling.js';
 
 /** What became of a line; `status` is that of its item, or of the request where that was refused as a whole. */
 export type LineOutcome =
-  | { readonly ok: true; readonly attempts: number }
+  | {
+      readonly ok: true;
+      readonly attempts: number;
+      /** An earlier try brought no answer, so that it may have been carried out, too. */
+      readonly unclear: boolean;
+    }
   | {
       readonly ok: false;
       readonly attempts: number;
@@ -52,6 +58,7 @@ export interface BulkWriter {
 interface Pending {
   readonly line: Line;
   attempts: number;
+  unclear: boolean;
   settle(outcome: LineOutcome): void;
 }
 
@@ -93,6 +100,7 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     const pending = lines.map((line, index): Pending => ({
       line,
       attempts: 0,
+      unclear: false,
       settle: (outcome) => (outcomes[index] = outcome),
     }));
     const ended = either(halt.signal, signal);
@@ -160,6 +168,7 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
     } catch (error) {
       if (!(error instanceof RequestFailure)) throw error;
       if (isOverload(error.status, error.type)) outcome = 'overloaded';
+      if (mayBeDone(error)) for (const row of batch) row.unclear = true;
       return sortFailure(batch, bytes, error);
     } finally {
       permit.release(outcome, clock.now() - sent);
@@ -176,7 +185,7 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
       const verdict = judgeItem(status, error);
       if (verdict === 'ok') {
         accepted++;
-        settle(row, { ok: true, attempts: row.attempts });
+        settle(row, { ok: true, attempts: row.attempts, unclear: row.unclear });
         continue;
       }
       const refusal = new RequestFailure(error?.type ?? '', serverWords(error), { status, error });

@@ -39,6 +39,8 @@ export interface OpenSearchOptions {
   /** Serverless: how often it is asked whether writes show in a search, and for how long. */
   readonly visiblePollMs?: number | undefined;
   readonly visibleWaitMs?: number | undefined;
+  /** Serverless: after this time whatever was written shows, and a new index is known everywhere. */
+  readonly shownWithinMs?: number | undefined;
   /** First wait before a request is repeated, after an overload and after a block that needs an operator. */
   readonly retryPauseMs?: number | undefined;
   readonly blockedPauseMs?: number | undefined;
@@ -74,6 +76,7 @@ export interface Config extends Connection {
   readonly serverless: boolean;
   readonly visiblePollMs: number;
   readonly visibleWaitMs: number;
+  readonly shownWithinMs: number;
   readonly retryPauseMs: number;
   readonly blockedPauseMs: number;
 }
@@ -88,7 +91,9 @@ const DEFAULT_PATIENCE_MS = 600_000;
 const DEFAULT_RETRY_PAUSE_MS = 250;
 const DEFAULT_BLOCKED_PAUSE_MS = 10_000;
 const DEFAULT_VISIBLE_POLL_MS = 5_000;
-/** Writes show after 60 s at most, says the guide of the service; thrice that, before a warning. */
+/** Says the guide of the service. */
+const DEFAULT_SHOWN_WITHIN_MS = 60_000;
+/** Thrice that, before a warning. */
 const DEFAULT_VISIBLE_WAIT_MS = 180_000;
 const MAX_INDEX_NAME_BYTES = 255;
 
@@ -132,6 +137,7 @@ export function parseConfig(uri: string, options: OpenSearchOptions, env: Enviro
     serverless,
     visiblePollMs: options.visiblePollMs ?? DEFAULT_VISIBLE_POLL_MS,
     visibleWaitMs: options.visibleWaitMs ?? DEFAULT_VISIBLE_WAIT_MS,
+    shownWithinMs: options.shownWithinMs ?? DEFAULT_SHOWN_WITHIN_MS,
     retryPauseMs: options.retryPauseMs ?? DEFAULT_RETRY_PAUSE_MS,
     blockedPauseMs: options.blockedPauseMs ?? DEFAULT_BLOCKED_PAUSE_MS,
   };

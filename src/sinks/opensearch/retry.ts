@@ -76,6 +76,11 @@ export function isOverload(status: number | undefined, type: string): boolean {
     : status === 429 || status === 503 || status === 504 || status === 403;
 }
 
+/** Whether the request may have been carried out all the same: the answer was lost, or a proxy gave up waiting. */
+export function mayBeDone({ status }: RequestFailure): boolean {
+  return status === undefined || status === 408 || status >= 500;
+}
+
 /** Whether it may be the size of the request, though nobody says so: a full node, or one that hangs up or is silent. */
 export function mayBeTooLarge({ status, type }: RequestFailure): boolean {
   return status === 429 || type === ownTypes.timeout || type === 'ECONNRESET' || type === 'EPIPE';

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Abortable, Logger } from '../../core/interfaces.js';
+import { systemClock, type Clock } from './clock.js';
 import { olderCopies } from './copies.js';
 import { serialiseCopy, type SeenDocument } from './ndjson.js';
 import { ID_FIELD, MAX_HITS, WRITTEN_FIELD, livePages, marksOf, type StoredHit } from './pages.js';
@@ -12,6 +13,9 @@ import type { Visibility } from './visibility.js';
 export interface RowsByFieldContext extends RowStoreContext {
   readonly visibility: Visibility;
   readonly log: Logger;
+  /** After this time, in ms, whatever was written shows. */
+  readonly shownWithinMs: number;
+  readonly clock?: Clock;
 }
 
 /** Clocks of two writers may differ by so much, in ms. */
@@ -26,9 +30,11 @@ const IDS_PER_QUERY = 1_000;
  * copy of each id.
  */
 export function createRowsByField(context: RowsByFieldContext): RowStore {
-  const { access, writer, index, visibility, log } = context;
+  const { access, writer, index, visibility, log, shownWithinMs, clock = systemClock } = context;
   const openedAt = Date.now();
   let writes = 0;
+  /** A request without an answer may have left copies that nobody waits for: they show by then. */
+  let allShownAt = -Infinity;
   const random = randomBytes(6).toString('hex');
 
   /** Ascends with time; of one `write` alone. */
@@ -78,6 +84,7 @@ export function createRowsByField(context: RowsByFieldContext): RowStore {
       );
       const written = rows.filter((_, at) => outcomes[at]?.ok === true).map(({ id }) => id);
       visibility.added(mark, written.length);
+      if (outcomes.some((outcome) => outcome.ok && outcome.unclear)) allShownAt = clock.now() + shownWithinMs;
       const older = [{ range: { [WRITTEN_FIELD]: { lt: mark } } }];
       await deleteCopies(await copiesOf(written, older, options), options);
       await visibility.tidy(options);
@@ -101,6 +108,7 @@ export function createRowsByField(context: RowsByFieldContext): RowStore {
 
     async finish({ signal, lastWriter = false }) {
       await visibility.wait({ signal });
+      await clock.sleep(Math.max(0, allShownAt - clock.now()), signal);
       const before = markOf(Date.now() - CLOCK_SKEW_MS);
       // What a killed run left may be of rows that this run did not write again.
       const from = lastWriter

@@ -8,6 +8,7 @@ import { createBulkWriter, type LineOutcome } from './bulk-writer.js';
 import { createByteLimiter } from './byte-limiter.js';
 import { parseConfig, type OpenSearchOptions } from './config.js';
 import { indexLost } from './explain.js';
+import { RequestFailure } from './failure.js';
 import { estimateBytes } from './ndjson.js';
 import { prepareIndex, readIndex, type OpenIndex } from './open-index.js';
 import { scanFacts, scanRows } from './read-rows.js';
@@ -36,6 +37,8 @@ export function createOpenSearchSink(
   const access = createAccess(config, log);
   let open: { readonly index: OpenIndex; readonly rows: RowStore } | undefined;
   let target: WriteTarget | undefined;
+  /** A new index of Serverless may be unknown here and there for a while. */
+  let knownEverywhereAt = -Infinity;
 
   function opened(): NonNullable<typeof open> {
     if (open === undefined) throw notPrepared(config.uri);
@@ -58,21 +61,24 @@ export function createOpenSearchSink(
       const { name, isAlias } = target ?? { name: open?.index.name, isAlias: false };
       if (cluster === undefined || name === undefined) throw notPrepared(config.uri);
       const query = {
-        filter_path: BULK_FILTER,
         ...(config.serverless ? {} : { require_alias: String(isAlias), timeout: SHARD_TIMEOUT }),
+        filter_path: BULK_FILTER,
       };
-      return (await cluster.request(
-        { method: 'POST', path: [name, '_bulk'], query, body },
-        { signal },
-      )) as BulkAnswer;
+      const request = { method: 'POST', path: [name, '_bulk'], query, body } as const;
+      try {
+        return assertKnown((await cluster.request(request, { signal })) as BulkAnswer);
+      } catch (error) {
+        throw performance.now() < knownEverywhereAt ? asNotYetKnown(error) : error;
+      }
     },
   });
 
   function openRows(index: OpenIndex): RowStore {
     const context = { access, writer, index, uri: config.uri, log };
     if (!config.serverless) return createRowsById(context);
-    const { visiblePollMs: pollMs, visibleWaitMs: waitMs } = config;
-    return createRowsByField({ ...context, visibility: createVisibility({ ...context, pollMs, waitMs }) });
+    const { visiblePollMs: pollMs, visibleWaitMs: waitMs, shownWithinMs } = config;
+    const visibility = createVisibility({ ...context, pollMs, waitMs });
+    return createRowsByField({ ...context, visibility, shownWithinMs });
   }
 
   return {
@@ -96,6 +102,8 @@ export function createOpenSearchSink(
         return found;
       }, callOptions);
       open = { index, rows: openRows(index) };
+      const isNew = index.info.indexId === wanted.indexId;
+      if (config.serverless && isNew) knownEverywhereAt = performance.now() + config.shownWithinMs;
       target = config.writeAlias
         ? await access.call((cluster) => prepareWriteAlias(cluster, index, log, { signal }), callOptions)
         : { name: index.name, isAlias: false };
@@ -163,6 +171,22 @@ export function createOpenSearchSink(
       });
     if (now?.info.indexId !== indexId) throw indexLost(config.uri);
   }
+}
+
+const UNKNOWN_INDEX = 'index_not_found_exception';
+
+/** Throws where all items say that there is no index, as a request for one does. */
+function assertKnown(answer: BulkAnswer): BulkAnswer {
+  const unknown = answer.items?.flatMap((item) => item.index ?? item.delete ?? []).map(({ error }) => error);
+  const first = unknown?.[0];
+  if (first === undefined || !unknown?.every((error) => error?.type === UNKNOWN_INDEX)) return answer;
+  throw new RequestFailure(UNKNOWN_INDEX, first.reason ?? '', { status: 404, error: first });
+}
+
+/** The same as a refusal that passes. */
+function asNotYetKnown(error: unknown): unknown {
+  if (!(error instanceof RequestFailure) || error.type !== UNKNOWN_INDEX) return error;
+  return new RequestFailure(UNKNOWN_INDEX, error.message, { status: 503, error: error.error });
 }
 
 function writeOutcome(outcome: LineOutcome): WriteOutcome {

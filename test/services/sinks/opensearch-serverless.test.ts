@@ -28,6 +28,7 @@ const serverless: OpenSearchOptions = {
   region: 'eu-central-1',
   visiblePollMs: 20,
   retryPauseMs: 5,
+  shownWithinMs: 300,
 };
 const skip = skipWithoutOpenSearch;
 let places = 0;
@@ -67,7 +68,7 @@ describe('opensearch serverless', { skip }, () => {
   });
   after(() => proxy.close());
   afterEach(async () => {
-    proxy.before = proxy.after = undefined;
+    proxy.before = proxy.after = proxy.refuse = undefined;
     await Promise.all(sinks.splice(0).map((sink) => sink.close()));
     await removeIndices(openSearchUrl(), index);
     assert.deepEqual(proxy.refusals, [], 'nothing was asked that the service does not know');
@@ -180,6 +181,19 @@ describe('opensearch serverless', { skip }, () => {
     const expected = [inVersion(aRow(1, DIMENSIONS), 'v2'), ...rowsOf(6).slice(3)];
     assert.deepEqual(byId(await allRows(sink)), byId(expected));
     assert.equal(await countOf(openSearchUrl(), index), 4);
+  });
+
+  it('an index just made that is not known everywhere is waited for, one that is gone is not', async () => {
+    const sink = await openNew({ shownWithinMs: 60_000 });
+    const reason = 'no such index';
+    const body = JSON.stringify({ error: { type: 'index_not_found_exception', reason }, status: 404 });
+    let refused = 0;
+    proxy.refuse = ({ url = '' }) =>
+      url.includes('/_bulk') && refused++ < 3 ? { status: 404, body } : undefined;
+    assert.ok((await sink.write(rowsOf(2))).every(({ ok, attempts }) => ok && attempts === 4));
+    const other = await open();
+    proxy.refuse = ({ url = '' }) => (url.includes('/_bulk') ? { status: 404, body } : undefined);
+    await assert.rejects(other.write(rowsOf(2)), (error) => isEmbatchError(error, 'SINK'));
   });
 
   it('the index remembers what was swept, and that does not change what it says of itself', async () => {

@@ -84,9 +84,9 @@ describe('opensearch: bulk requests', () => {
       id === 'r001' ? bad : id === 'r000' && request === 1 ? busy : written,
     );
     assert.deepEqual(await writer.write(lines(3)), [
-      { ok: true, attempts: 2 },
+      { ok: true, attempts: 2, unclear: false },
       { ok: false, attempts: 1, status: 400, reason: '400 mapper_parsing_exception: no' },
-      { ok: true, attempts: 1 },
+      { ok: true, attempts: 1, unclear: false },
     ]);
   });
 
@@ -177,10 +177,10 @@ describe('opensearch: bulk requests', () => {
         return Promise.resolve({ items: [{ index: { _id: body.toString().trim(), status: 201 } }] });
       },
     });
-    assert.deepEqual(await writer.write(lines(1)), [{ ok: true, attempts: 2 }]);
+    assert.deepEqual(await writer.write(lines(1)), [{ ok: true, attempts: 2, unclear: true }]);
     const idleUntil = performance.now() + 60;
     while (performance.now() < idleUntil) await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual(await writer.write(lines(1)), [{ ok: true, attempts: 2 }]);
+    assert.deepEqual(await writer.write(lines(1)), [{ ok: true, attempts: 2, unclear: true }]);
   });
 });
 
