@@ -4,6 +4,7 @@ import type { PulledModel } from '../embed/store/open-model.js';
 import { formatBytes, formatCount } from '../core/units.js';
 import type { ModelCheck } from '../job/check-model.js';
 import type { InspectedValue, ModelInspection } from '../job/inspect-model.js';
+import { table } from './table.js';
 
 /** Texts with a fault that are named; the rest is counted. */
 const MAX_NAMED_FAULTS = 10;
@@ -68,14 +69,4 @@ export function renderCheck(model: Model, check: ModelCheck): string {
 
 function shortened(text: string): string {
   return text.length <= MAX_VALUE_CHARACTERS ? text : `${text.slice(0, MAX_VALUE_CHARACTERS - 1)}…`;
-}
-
-/** Columns of equal width, two spaces apart. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-      .join('  ');
-  return rows.map((row) => `${line(row)}\n`).join('');
 }

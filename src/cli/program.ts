@@ -47,6 +47,14 @@ function createProgram(onExitCode: (code: number) => void): Command {
       const { retryCommand } = await import('./retry-command.js');
       onExitCode(await retryCommand(source, flags));
     });
+  const verify = addOptions(program.command('verify'), 'verify')
+    .description('Prove that the index holds what the source holds, object by object; exit code 25 if not.')
+    .argument('[source]', 'the source of the run (the same as --source)')
+    .addHelpText('after', verifyExamples)
+    .action(async (source: string | undefined, flags: Record<string, unknown>) => {
+      const { verifyCommand } = await import('./verify-command.js');
+      onExitCode(await verifyCommand(source, flags));
+    });
   const search = addOptions(program.command('search'), 'search')
     .description('Ask an index: embeds the question as the documents were, and prints what is nearest.')
     .argument('<question>', 'a question in your own words')
@@ -56,7 +64,7 @@ function createProgram(onExitCode: (code: number) => void): Command {
       onExitCode(await searchCommand(question, flags));
     });
   const models = createModelsCommand(program, onExitCode);
-  for (const command of [run, retry, search, models, ...models.commands]) {
+  for (const command of [run, retry, verify, search, models, ...models.commands]) {
     command.exitOverride().configureOutput({ writeErr: () => undefined });
   }
   return program;
@@ -158,12 +166,12 @@ function usageMessage(error: CommanderError, argv: readonly string[]): string {
   if (error.code === 'commander.help') {
     return first === 'models'
       ? `name a command: models ${Object.keys(modelsCommands).join(', ')}. \`embatch models --help\` tells more.`
-      : 'name a command: run, retry, search or models. `embatch --help` tells more.';
+      : 'name a command: run, retry, verify, search or models. `embatch --help` tells more.';
   }
   const isModels = first === 'models' && second in modelsCommands;
   const command = isModels
     ? `models ${second}`
-    : ['run', 'retry', 'search', 'models'].find((name) => name === first);
+    : ['run', 'retry', 'verify', 'search', 'models'].find((name) => name === first);
   const what = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   return `${what}. See \`embatch ${command === undefined ? '' : `${command} `}--help\`.`;
 }
@@ -175,7 +183,7 @@ Examples:
   embatch run s3://bucket/docs --sink opensearch://host:9200/docs
 
 Every option may also be set as EMBATCH_… or in a job file (--config). Exit codes: 0 done, 2 usage, 20 done with
-dead letters, 21 source, 22 model, 23 sink, 24 state or lease, 130/143 stopped.`;
+dead letters, 21 source, 22 model, 23 sink, 24 state or lease, 25 verify found differences, 130/143 stopped.`;
 
 const runExamples = `
 Examples:
@@ -188,6 +196,12 @@ const retryExamples = `
 Examples:
   embatch retry ./docs                                     what failed in \`embatch run ./docs\`
   embatch retry s3://bucket/docs --max-document-bytes 64MiB --sink opensearch://host:9200/docs`;
+
+const verifyExamples = `
+Examples:
+  embatch verify ./docs                                    after \`embatch run ./docs\`, with the same flags
+  embatch verify s3://bucket/docs --sink opensearch://search.example.com:9200/docs --sample 100
+  embatch verify ./docs --repair`;
 
 const modelsExamples = `
 Examples:

@@ -2,6 +2,7 @@ import { kebabCase } from '../core/option-names.js';
 import { options as declared, type Options } from '../core/options.js';
 import { formatCount, formatDuration } from '../core/units.js';
 import type { RunSummary } from '../job/summary.js';
+import { invocation, quoted } from './invocation.js';
 
 /** The summary on stdout: one JSON document with `--json`, else words and what to type next. */
 export function printSummary(summary: RunSummary, options: Options): void {
@@ -80,13 +81,4 @@ function searchFlags(options: Options): string {
       value === undefined || value === usual ? [] : [` ${flag} ${quoted(value)}`],
     )
     .join('');
-}
-
-/** How the program was called: by its name, or through npx where npm runs it. */
-function invocation(): string {
-  return process.env['npm_config_user_agent'] === undefined ? 'embatch' : 'npx embatch';
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+( embatch)?$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

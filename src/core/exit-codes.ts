@@ -10,6 +10,8 @@ export const exitCodes = {
   model: 22,
   sink: 23,
   state: 24,
+  /** `verify` found that index and source differ. */
+  differences: 25,
   interrupted: 130,
   terminated: 143,
 } as const;

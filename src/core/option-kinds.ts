@@ -3,7 +3,7 @@ import { parseDurationMs, parseSize } from './units.js';
 
 /** Commands that options belong to. */
 export type Command =
-  'run' | 'retry' | 'search' | 'models list' | 'models pull' | 'models inspect' | 'models check';
+  'run' | 'retry' | 'verify' | 'search' | 'models list' | 'models pull' | 'models inspect' | 'models check';
 
 export const optionGroups = [
   'Job',
@@ -15,6 +15,7 @@ export const optionGroups = [
   'Sink',
   'OpenSearch',
   'Shard',
+  'Verify',
   'Output',
 ] as const;
 

@@ -14,9 +14,11 @@ import {
   type OptionSpec,
 } from './option-kinds.js';
 
-/** Commands that embed documents. */
-const run: readonly Command[] = ['run', 'retry'];
+/** Commands that know a whole job: they embed documents, or see to it that they were. */
+const run: readonly Command[] = ['run', 'retry', 'verify'];
+const embedding: readonly Command[] = ['run', 'retry'];
 const onlyRun: readonly Command[] = ['run'];
+const verify: readonly Command[] = ['verify'];
 const search: readonly Command[] = ['search'];
 const both: readonly Command[] = [...run, 'search'];
 const check: readonly Command[] = ['models check'];
@@ -42,7 +44,7 @@ export const options = {
   }),
   dryRun: flag({
     group: 'Job',
-    commands: run,
+    commands: embedding,
     describe: 'Print the resolved job with secrets redacted and stop before anything is read or written.',
   }),
   state: text({
@@ -227,9 +229,9 @@ export const options = {
   }),
   minCosine: fraction({
     group: 'Model',
-    commands: check,
+    commands: [...check, ...verify],
     describe:
-      'Least cosine to the reference of any text; by default what the precision of the weights can keep to.',
+      'Least cosine to the reference of any text, or of a sampled vector to the one in the index; by default what the precision of the weights can keep to.',
   }),
   batchTokens: integer({
     group: 'Model',
@@ -368,10 +370,35 @@ export const options = {
   }),
   rankFrom: choice({
     group: 'Shard',
-    commands: run,
+    commands: embedding,
     names: ['auto', 'env', 'none'],
     default: 'auto',
     describe: 'Where the shard is detected; env also reads RANK and WORLD_SIZE, none detects nothing.',
+  }),
+
+  repair: flag({
+    group: 'Verify',
+    commands: verify,
+    describe: 'Mend what differs: remove what is too much, run again for what is lacking, then look again.',
+  }),
+  sample: integer({
+    group: 'Verify',
+    commands: verify,
+    min: 1,
+    max: 100_000,
+    describe: 'Embed so many rows, drawn at random, once more and compare texts and vectors.',
+  }),
+  seed: integer({
+    group: 'Verify',
+    commands: verify,
+    min: 0,
+    max: 2 ** 32 - 1,
+    describe: 'Draw the sample that was drawn with this seed before; by default another one each time.',
+  }),
+  rebuildLedger: flag({
+    group: 'Verify',
+    commands: verify,
+    describe: 'First make the ledger anew from the rows of the index, for a state that was lost.',
   }),
 
   k: integer({
@@ -389,7 +416,7 @@ export const options = {
   }),
   progress: flag({
     group: 'Output',
-    commands: run,
+    commands: embedding,
     default: true,
     describe: 'Show progress on stderr: a bar on a terminal, a line every 10 s otherwise.',
   }),

@@ -3,7 +3,7 @@ import type { SourceObject } from '../../core/interfaces.js';
 import { ascending } from '../../ledger/objects/diff-listing.js';
 import type { LedgerEntry } from '../../ledger/objects/entry.js';
 import type { IndexRow } from './index-rows.js';
-import { judgeObject, type Verdict } from './judge-object.js';
+import { judgeObject, type KnownObject, type Verdict } from './judge-object.js';
 import { ObjectRows } from './object-rows.js';
 
 export interface Compared {
@@ -14,7 +14,9 @@ export interface Compared {
   /** Fingerprint of the space half of the index's recipe. */
   readonly space: string;
   /** Sees every row of the listed version of a listed object. */
-  readonly onRow?: (row: IndexRow, object: SourceObject) => void;
+  readonly onRow?: ((row: IndexRow, object: SourceObject) => void) | undefined;
+  /** By default `judgeObject`. */
+  readonly judge?: ((known: KnownObject, space: string) => Verdict) | undefined;
 }
 
 /**
@@ -26,6 +28,7 @@ export async function* compareAll(compared: Compared): AsyncGenerator<Verdict, v
   const entries = new Ahead(compared.entries);
   const rows = new Ahead(compared.rows);
   const sides = [listing, entries, rows];
+  const { space, onRow, judge = judgeObject } = compared;
   try {
     for (const side of sides) await side.advance();
     for (;;) {
@@ -36,9 +39,9 @@ export async function* compareAll(compared: Compared): AsyncGenerator<Verdict, v
       const found = new ObjectRows();
       for (let row = await rows.takeOf(key); row !== undefined; row = await rows.takeOf(key)) {
         found.add(row);
-        if (row.version === object?.version) compared.onRow?.(row, object);
+        if (row.version === object?.version) onRow?.(row, object);
       }
-      yield judgeObject({ key, object, entry, rows: found }, compared.space);
+      yield judge({ key, object, entry, rows: found }, space);
     }
   } finally {
     for (const side of sides) await side.end();
