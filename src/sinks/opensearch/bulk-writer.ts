@@ -86,6 +86,8 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
   let writing = 0;
   let lastProgress = clock.now();
   let accepted = 0;
+  /** Bytes of the largest request that was answered row by row. */
+  let largestTaken = 0;
   /** The cluster named a time (`Retry-After`) before which nothing at all is sent. */
   let quietUntil = -Infinity;
   /** The warning about a block was logged, and not yet that it is over. */
@@ -161,6 +163,7 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
         await options.send(body, { signal }),
         batch.map(({ line }) => line),
       );
+      largestTaken = Math.max(largestTaken, bytes);
       outcome = items.some((item) => isOverload(item.status, item.error?.type ?? ''))
         ? 'overloaded'
         : 'taken';
@@ -221,9 +224,10 @@ export function createBulkWriter(options: BulkWriterOptions): BulkWriter {
   }
 
   function learnSize(refusedBytes: number): void {
-    // What is larger was cut before the lesson was learnt.
-    if (refusedBytes > maxBytes || refusedBytes / 2 < SMALLEST_CUT_BYTES) return;
-    maxBytes = Math.ceil(refusedBytes / 2);
+    // A single row may have been too large for its neighbours: what was taken once is no size to shrink below.
+    const learnt = Math.max(Math.ceil(refusedBytes / 2), SMALLEST_CUT_BYTES, largestTaken);
+    if (learnt >= maxBytes) return;
+    maxBytes = learnt;
     log.info(
       'the cluster takes smaller requests than configured; bulk requests are cut smaller from now on',
       {
