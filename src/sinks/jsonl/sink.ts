@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
+import { isTemporaryName } from '../../core/durable-file.js';
 import { EmbatchError } from '../../core/errors.js';
+import { sweepLeftovers } from '../../core/leftovers.js';
 import { assertSameSpace, parseIndexInfo } from '../../core/recipe.js';
 import { notPrepared, refusalOf } from '../../core/row-check.js';
 import { factsOf } from '../../core/row-facts.js';
@@ -52,6 +54,8 @@ class JsonlSink implements Sink {
   readonly limits: SinkLimits;
   readonly leaseUri: string;
   readonly #context: SinkContext;
+  /** undefined on S3, where nothing is made under another name. */
+  readonly #folder: string | undefined;
   readonly #openPlace: () => Promise<Place>;
   #place: Promise<Place> | undefined;
   #log: RowLog | undefined;
@@ -69,7 +73,8 @@ class JsonlSink implements Sink {
     }
     this.uri = uri;
     this.limits = { maxRows, maxBytes, concurrency: 1 };
-    this.leaseUri = `${location === undefined ? resolve(dir) : dir}/.embatch`;
+    this.#folder = location === undefined ? resolve(dir) : undefined;
+    this.leaseUri = `${this.#folder ?? dir}/.embatch`;
     this.#context = context;
     this.#openPlace = async () => {
       if (location === undefined) return createLocalPlace(dir);
@@ -104,6 +109,7 @@ class JsonlSink implements Sink {
         throw new EmbatchError('SINK', `${this.uri}: ${RECIPE} was removed as it was made`);
       assertSameSpace(info, wanted, this.uri);
       this.#info = info;
+      await this.#sweep();
       return info;
     });
   }
@@ -225,6 +231,13 @@ class JsonlSink implements Sink {
 
   async #parts(place: Place, options: Abortable): Promise<Part[]> {
     return partsOf(await place.list(options));
+  }
+
+  async #sweep(): Promise<void> {
+    const { log } = this.#context;
+    const location = this.#folder;
+    if (location !== undefined)
+      await sweepLeftovers({ location, isUnfinished: isTemporaryName, leaseFolder: this.leaseUri, log });
   }
 
   #logIn(place: Place): RowLog {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Table } from '@lancedb/lancedb';
 import type { RecordBatch } from 'apache-arrow';
 import { EmbatchError } from '../../core/errors.js';
+import { sweepLeftovers } from '../../core/leftovers.js';
 import { assertSameSpace } from '../../core/recipe.js';
 import { refusalOf } from '../../core/row-check.js';
 import type {
@@ -18,10 +19,9 @@ import type {
   WriteOutcome,
 } from '../../core/interfaces.js';
 import { lanceDbConfig, type LanceDbConfig, type LanceDbOptions } from './config.js';
-import { TABLE } from './create-once.js';
+import { TABLE, isStagingName } from './create-once.js';
 import { sinkError } from './failures.js';
 import { IndexHandle } from './index-handle.js';
-import { sweepLeftovers } from './leftovers.js';
 import { IDS_PER_QUERY, idsPredicate, stalePredicates } from './predicates.js';
 import { compact, dropDuplicates, ensureVectorIndex, probesFor } from './upkeep.js';
 
@@ -74,7 +74,7 @@ class LanceDbSink implements Sink {
       }
       const { info } = index ?? (await this.#index.create(wanted, options.signal));
       assertSameSpace(info, wanted, this.uri);
-      if (this.#config.isLocal) await sweepLeftovers(this.#config.location, this.leaseUri, this.#context.log);
+      if (this.#config.isLocal) await this.#sweep();
       return info;
     });
   }
@@ -194,6 +194,12 @@ class LanceDbSink implements Sink {
 
   close(): Promise<void> {
     return this.#index.close();
+  }
+
+  async #sweep(): Promise<void> {
+    const { location } = this.#config;
+    const { log } = this.#context;
+    await sweepLeftovers({ location, isUnfinished: isStagingName, leaseFolder: this.leaseUri, log });
   }
 
   /** What `read` gives of the newest version of the table, batch by batch. */

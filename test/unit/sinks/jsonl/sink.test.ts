@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isEmbatchError } from '#embatch/core/errors.js';
+import { hash53 } from '#embatch/core/id-hashes.js';
 import type { Row, Sink } from '#embatch/core/interfaces.js';
-import { lineOfRow, linesOf, rowOfLine, idOfLine } from '#embatch/sinks/jsonl/lines.js';
-import { partNames, partsOf } from '#embatch/sinks/jsonl/parts.js';
+import { lineOfRow } from '#embatch/sinks/jsonl/lines.js';
 import { createJsonlSink } from '#embatch/sinks/jsonl/sink.js';
-import { describeSink } from '../../conformance/sink-conformance.js';
-import { aRow, allRows, byId, infoFor, recordingLog, writeAll } from '../../conformance/sink-rows.js';
-import { tempFolder } from '../../support/temp-folder.js';
-import { unprivileged } from '../../support/unprivileged.js';
+import { describeSink } from '../../../conformance/sink-conformance.js';
+import { aRow, allRows, byId, infoFor, recordingLog, writeAll } from '../../../conformance/sink-rows.js';
+import { tempFolder } from '../../../support/temp-folder.js';
+import { unprivileged } from '../../../support/unprivileged.js';
 
 const DIMENSIONS = 8;
 const oneShard = { index: 0, count: 1 };
@@ -62,92 +62,6 @@ describeSink({
       remove: () => rm(folder, { recursive: true, force: true }),
     };
   },
-});
-
-describe('lines of JSONL', () => {
-  it('a row is one line with the keys of the contract, in their order', () => {
-    const line = lineOfRow({ ...aRow(1, 2), vector: Float32Array.of(0.25, -0.5), text: 'a\nb\u2028' });
-    assert.equal(line.indexOf('\n'), line.length - 1);
-    const parsed = JSON.parse(line) as Record<string, unknown>;
-    assert.deepEqual(Object.keys(parsed), ['id', 'text', 'vector', 'metadata', 'embatch']);
-    assert.deepEqual(parsed['vector'], [0.25, -0.5]);
-    assert.equal(parsed['text'], 'a\nb\u2028');
-  });
-
-  it('every float32 comes back bit for bit', () => {
-    const special = [
-      0,
-      -0,
-      1,
-      -1,
-      1e-45,
-      -1e-45,
-      1.17549435e-38,
-      3.4028235e38,
-      0.1,
-      1 / 3,
-      16777217,
-      8388608.5,
-    ];
-    const bits = new Uint32Array(20_000);
-    let state = 12345;
-    for (let n = 0; n < bits.length; n++) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      // The exponent of all ones stands for what is no number.
-      bits[n] = (state & 0x7f800000) === 0x7f800000 ? state & 0x807fffff : state;
-    }
-    const vector = Float32Array.from([...special, ...new Float32Array(bits.buffer)]);
-    const back = rowOfLine(Buffer.from(lineOfRow({ ...aRow(1, 2), vector }).trimEnd())).vector;
-    assert.deepEqual(new Uint32Array(back.buffer), new Uint32Array(vector.buffer));
-  });
-
-  for (const id of ['plain', 'with "quotes"', 'back\\slash', 'ü🙂', 'new\nline', '']) {
-    it(`finds the id ${JSON.stringify(id)} in a line`, () => {
-      const line = lineOfRow({ ...aRow(1, 2), id }).trimEnd();
-      assert.equal(idOfLine(Buffer.from(line)), id);
-      assert.equal(
-        idOfLine(Buffer.from(JSON.stringify({ text: '{"id":"no"}', id }))),
-        id,
-        'in another order',
-      );
-    });
-  }
-
-  it('lines are found wherever the pieces are cut; one without an end is incomplete', async () => {
-    const text = Buffer.from('a\n\nübers\n🙂 last\ntorn');
-    for (let size = 1; size <= text.length; size++) {
-      const pieces = Array.from({ length: Math.ceil(text.length / size) }, (_, n) =>
-        text.subarray(n * size, (n + 1) * size),
-      );
-      const lines: [string, boolean][] = [];
-      for await (const { bytes, complete } of linesOf(asyncOf(pieces))) {
-        lines.push([Buffer.from(bytes).toString(), complete]);
-      }
-      assert.deepEqual(lines, [
-        ['a', true],
-        ['', true],
-        ['übers', true],
-        ['🙂 last', true],
-        ['torn', false],
-      ]);
-    }
-  });
-
-  it('files are read in the order of their runs, whatever their shard', () => {
-    const context = { log: recordingLog(), run: '20261121t1-b', shard: { index: 10, count: 12 } };
-    const given = partNames(context, []);
-    const ofRun = [given.next(), given.next(), given.next()];
-    assert.deepEqual(ofRun.slice(0, 2), [
-      'part-10-of-12-20261121t1-b.jsonl',
-      'part-10-of-12-20261121t1-b-000001.jsonl',
-    ]);
-    const older = 'part-9-of-12-20261120t9-z.jsonl';
-    const names = ['recipe.json', 'theirs.jsonl', ...ofRun.toReversed(), '.tmp-x', older];
-    assert.deepEqual(
-      partsOf(names).map(({ name }) => name),
-      [older, ...ofRun],
-    );
-  });
 });
 
 describe('JSONL', () => {
@@ -232,7 +146,7 @@ describe('JSONL', () => {
     const folder = await tempFolder(t);
     for (let round = 0; round < 3; round++) {
       const place = join(folder, String(round));
-      const child = fork(new URL('./jsonl-writer.js', import.meta.url), [place, 'run-1']);
+      const child = fork(new URL('./write-until-killed.js', import.meta.url), [place, 'run-1']);
       let acknowledged = 0;
       while (acknowledged < 500 * (round + 1)) [acknowledged] = (await once(child, 'message')) as [number];
       child.on('message', (count) => (acknowledged = count as number));
@@ -255,6 +169,36 @@ describe('JSONL', () => {
       [10, 10],
     );
     assert.equal((await allRows(await prepared(folder, 'x'))).length, 20);
+  });
+
+  it('ids of one hash are told apart', async (t) => {
+    const [one, other] = ['id-bua8g\u4e00', 'id-d60b9\ua89a'] as const;
+    assert.equal(hash53(one), hash53(other), 'found by search; another hash needs other ids');
+    const rowOf = (id: string, text: string): Row => ({
+      ...aRow(text === 'first' ? 1 : 2, DIMENSIONS),
+      id,
+      text,
+    });
+    const histories: readonly (readonly Row[])[] = [
+      [rowOf(one, 'first'), rowOf(other, 'first')],
+      [rowOf(one, 'first'), rowOf(other, 'first'), rowOf(one, 'then')],
+      [rowOf(one, 'first'), rowOf(other, 'first'), rowOf(other, 'then')],
+      [rowOf(other, 'first'), rowOf(one, 'first'), rowOf(one, 'then'), rowOf(other, 'then')],
+    ];
+    for (const [n, history] of histories.entries()) {
+      const folder = join(await tempFolder(t), String(n));
+      const sink = await prepared(folder, 'run-1');
+      for (const row of history) await sink.write([row]);
+      const expected = byId([...new Map(history.map((row) => [row.id, row])).values()]);
+      assert.deepEqual(byId(await allRows(sink)), expected);
+      await sink.finish({ lastWriter: true });
+      assert.deepEqual(byId(await allRows(sink)), expected);
+      const { object } = aRow(1, DIMENSIONS).embatch;
+      assert.equal(
+        await sink.removeRows([{ object, keep: undefined }]),
+        expected.filter(({ text }) => text === 'first').length,
+      );
+    }
   });
 
   it('a recipe of another program, or none beside its files, is not ours', async (t) => {
@@ -313,7 +257,3 @@ describe('JSONL', () => {
     });
   }
 });
-
-async function* asyncOf<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
-}

@@ -1,24 +1,33 @@
 import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { isTemporaryName } from '../../core/durable-file.js';
-import { describeError, systemErrorCode } from '../../core/errors.js';
-import type { Logger } from '../../core/interfaces.js';
-import { isStagingName } from './create-once.js';
+import { isTemporaryName } from './durable-file.js';
+import { describeError, systemErrorCode } from './errors.js';
+import type { Logger } from './interfaces.js';
 
 /** Each takes seconds to make and to put in place: after so long its writer has died. */
 export const DEAD_AFTER_MS = 24 * 60 * 60 * 1000;
 /** By how much the clocks of machines and of file servers may differ. */
 const CLOCK_SKEW_MS = 60_000;
 
+export interface Leftovers {
+  /** The folder of an index. */
+  readonly location: string;
+  /** Whether a name in it is of something that a writer makes before it puts it in place. */
+  readonly isUnfinished: (name: string) => boolean;
+  /** Where the index's leases lie, and maybe its state (docs/state.md). */
+  readonly leaseFolder: string;
+  readonly log: Logger;
+}
+
 /**
- * Deletes what killed writers left in an index's folder: tables that were being created, and files that were being
- * written below `leaseFolder`. What is younger than {@link DEAD_AFTER_MS} stays, and so does all that was touched since
- * the oldest lease in force was taken, as it may be the holder's. Never rejects: what cannot be deleted costs only space.
+ * Deletes what killed writers left: what they were making in an index's folder, and files that were being written below
+ * its leases' folder. What is younger than {@link DEAD_AFTER_MS} stays, and so does all that was touched since the oldest
+ * lease in force was taken, as it may be the holder's. Never rejects: what cannot be deleted costs only space.
  */
-export async function sweepLeftovers(location: string, leaseFolder: string, log: Logger): Promise<void> {
+export async function sweepLeftovers({ location, isUnfinished, leaseFolder, log }: Leftovers): Promise<void> {
   try {
     const found = [
-      ...(await namesIn(location)).filter(isStagingName).map((name) => join(location, name)),
+      ...(await namesIn(location)).filter(isUnfinished).map((name) => join(location, name)),
       ...(await filesBelow(leaseFolder)).filter((path) => isTemporaryName(basename(path))),
     ];
     if (found.length === 0) return;

@@ -1,6 +1,6 @@
-/** Uses a LanceDB sink and ends without closing it: `node lancedb-process.js FOLDER`. */
+/** Uses a LanceDB sink and ends without closing it: `node use-and-end.js FOLDER`. */
 import { createLanceDbSink } from '#embatch/sinks/lancedb/sink.js';
-import { aRow, infoFor, recordingLog, unitVector } from '../../conformance/sink-rows.js';
+import { aRow, infoFor, recordingLog, unitVector } from '../../../conformance/sink-rows.js';
 
 const context = { log: recordingLog(), run: 'r', shard: { index: 0, count: 1 } };
 const sink = createLanceDbSink(`lancedb:${process.argv[2] ?? ''}`, {}, context);

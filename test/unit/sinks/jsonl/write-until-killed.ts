@@ -1,6 +1,6 @@
-/** Writes to a JSONL sink until it is killed, and tells its parent what was acknowledged: `node jsonl-writer.js FOLDER RUN`. */
+/** Writes to a JSONL sink until it is killed, and tells its parent what was acknowledged: `node write-until-killed.js FOLDER RUN`. */
 import { createJsonlSink } from '#embatch/sinks/jsonl/sink.js';
-import { aRow, infoFor, recordingLog } from '../../conformance/sink-rows.js';
+import { aRow, infoFor, recordingLog } from '../../../conformance/sink-rows.js';
 
 const [folder = '', run = ''] = process.argv.slice(2);
 const sink = createJsonlSink(

@@ -11,7 +11,7 @@ import { isEmbatchError } from '#embatch/core/errors.js';
 import type { Row, Sink } from '#embatch/core/interfaces.js';
 import { s3StorageOptions, type LanceDbOptions } from '#embatch/sinks/lancedb/config.js';
 import { createLanceDbSink } from '#embatch/sinks/lancedb/sink.js';
-import { describeSink } from '../../conformance/sink-conformance.js';
+import { describeSink } from '../../../conformance/sink-conformance.js';
 import {
   aRow,
   allRows,
@@ -20,9 +20,9 @@ import {
   recordingLog,
   unitVector,
   writeAll,
-} from '../../conformance/sink-rows.js';
-import { tempFolder } from '../../support/temp-folder.js';
-import { unprivileged } from '../../support/unprivileged.js';
+} from '../../../conformance/sink-rows.js';
+import { tempFolder } from '../../../support/temp-folder.js';
+import { unprivileged } from '../../../support/unprivileged.js';
 
 const DIMENSIONS = 8;
 const oneShard = { index: 0, count: 1 };
@@ -266,7 +266,7 @@ describe('LanceDB', () => {
 
   it('writes nothing to stdout, and lets the process end by itself', async (t) => {
     const folder = await tempFolder(t);
-    const script = new URL('./lancedb-process.js', import.meta.url).pathname;
+    const script = new URL('./use-and-end.js', import.meta.url).pathname;
     const { stdout } = await promisify(execFile)(process.execPath, [script, folder], { timeout: 60_000 });
     assert.equal(stdout, '');
     assert.equal((await allRows(await prepared(folder))).length, 10);
