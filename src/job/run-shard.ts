@@ -23,6 +23,13 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
   const shard = await openShard(shardRun);
   const { source, sink, pool, keys, lost } = shard;
   const { ledger, deadLetters, formerLetters } = await openAccounts(shardRun, shard);
+  if (context.mode === 'retry' && ledger.isEmpty) {
+    throw new EmbatchError(
+      'USAGE',
+      `${shard.state.uri} has no ledger of this source and index, so what failed is not known: give the --state of the run, ` +
+        'or use `embatch run`.',
+    );
+  }
   if (shard.isOldIndex && ledger.isEmpty) {
     log.info(`${shard.state.uri} has no ledger of this source and index: everything is embedded`);
   }

@@ -176,10 +176,15 @@ test('a job that fails too often is stopped, and what it had done stays', async 
   }
 });
 
-test('there is nothing to retry where there is no index', async (t) => {
+test('there is nothing to retry where there is no index, or no ledger', async (t) => {
   const folder = await tempFolder(t);
   await writeFiles(folder, { 'docs/a.md': 'a good one' });
   const { exitCode, error } = summaryOf(await runCli(['retry', ...job], { cwd: folder }));
   assert.equal(exitCode, 2);
   assert.match(error?.message ?? '', /there is no index at jsonl:out/);
+
+  await runCli(['run', ...job], { cwd: folder });
+  const elsewhere = summaryOf(await runCli(['retry', ...job, '--state', 'other'], { cwd: folder }));
+  assert.equal(elsewhere.exitCode, 2);
+  assert.match(elsewhere.error?.message ?? '', /has no ledger of this source and index/);
 });
