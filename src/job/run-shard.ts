@@ -12,6 +12,7 @@ import { openAccounts } from './open-accounts.js';
 import { openShard, type OpenShard, type ShardRun } from './open-shard.js';
 import { runPipeline } from './pipeline.js';
 import { createProgress, type Progress } from './progress.js';
+import { recoverLedger } from './recover-ledger.js';
 import { createRowWriter } from './row-writer.js';
 import { createSettlements } from './settle-objects.js';
 import { noneCouldBeRead } from './tally.js';
@@ -30,10 +31,6 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
         'or use `embatch run`.',
     );
   }
-  if (shard.isOldIndex && ledger.isEmpty) {
-    log.info(`${shard.state.uri} has no ledger of this source and index: everything is embedded`);
-  }
-
   const abandon = AbortSignal.any([context.abandon, ...lost]);
   const stop = AbortSignal.any([context.stop, ...lost]);
   // Every read and write under way listens; their number is bounded elsewhere.
@@ -42,6 +39,9 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     pool.cancel();
   };
   stop.addEventListener('abort', cancelPool, { once: true });
+  if (shard.isOldIndex && ledger.isEmpty && context.mode === 'run') {
+    await recoverLedger(shardRun, shard, { ledger, signal: stop });
+  }
   const text = textFingerprint(shard.embedding.recipe);
   const settlements = createSettlements({
     sink,

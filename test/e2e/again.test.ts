@@ -142,3 +142,35 @@ test('a run that was killed is taken up by one with another number of shards, an
   const after = summaryOf(await runCli(run, { cwd: folder }));
   assert.deepEqual([after.objects.unchanged, after.objects.embedded], [count, 0]);
 });
+
+test('a run that has lost its ledger makes it anew from the index, and embeds only what that cannot prove', async (t) => {
+  const folder = await tempFolder(t);
+  const records = Array.from({ length: 40 }, (_, n) => `{"id":"${n}","text":"record number ${n}"}\n`).join(
+    '',
+  );
+  await writeFiles(folder, {
+    'docs/a.md': 'one',
+    'docs/b.md': 'two',
+    'docs/shrinks.md': `${'word '.repeat(60)}\n\n`.repeat(8),
+    'docs/whole.jsonl': records,
+    'docs/half.jsonl': records,
+  });
+  const run = ['run', 'docs', ...tiny, '--state', 'state', '--chunk-tokens', '64', '--json'];
+  const first = summaryOf(await runCli(run, { cwd: folder }));
+  assert.equal(first.exitCode, 0);
+  // As a run leaves it that was killed in the middle of an object.
+  const table = await (await connect(join(folder, 'vectors'))).openTable('chunks');
+  const { numDeletedRows } = await table.delete("metadata.key = 'half.jsonl' AND embatch.id > 'S'");
+  assert.ok(numDeletedRows > 5 && numDeletedRows < 40, String(numDeletedRows));
+  await rm(join(folder, 'state'), { recursive: true });
+  await writeFiles(folder, { 'docs/shrinks.md': 'short' });
+
+  const ended = await runCli(run, { cwd: folder });
+  const again = summaryOf(ended);
+  assert.match(ended.stderr, /made anew from the index: 3 objects are whole, 2 are embedded again/);
+  assert.deepEqual([again.exitCode, again.objects.unchanged, again.objects.embedded], [0, 3, 2]);
+  await table.checkoutLatest();
+  assert.equal(await table.countRows(), 2 + 1 + 40 + 40);
+  const third = summaryOf(await runCli(run, { cwd: folder }));
+  assert.deepEqual([third.objects.unchanged, third.objects.embedded], [5, 0]);
+});

@@ -89,25 +89,22 @@ test(
   },
 );
 
-test('a second run reads only what failed, and changes nothing in the index', { skip }, async () => {
+test('a second run reads nothing, and changes nothing in the index', { skip }, async () => {
   const rows = byId(await scanIndex(openSearchUrl(), indexes[0]));
-  const { objects: counts, tokens } = await run(indexes[0]);
+  const { objects: counts, tokens, exitCode } = await run(indexes[0]);
   assert.equal(counts.mine, counts.unchanged + counts.skipped + counts.failed);
   assert.equal(counts.embedded, 0);
-  assert.ok(tokens < 10_000, `${tokens} tokens of the good records in objects that have bad ones`);
+  assert.equal(tokens, 0);
+  assert.equal(exitCode, counts.failed > 0 ? 20 : 0);
   assert.deepEqual(byId(await scanIndex(openSearchUrl(), indexes[0])), rows);
 });
 
-test(
-  'a run that has lost its ledger does all of it again, and changes nothing in the index',
-  { skip },
-  async () => {
-    const rows = byId(await scanIndex(openSearchUrl(), indexes[0]));
-    const { objects: counts } = await run(indexes[0], '--state', join(folder, 'state-lost'));
-    assert.equal(counts.unchanged, 0);
-    assert.deepEqual(byId(await scanIndex(openSearchUrl(), indexes[0])), rows);
-  },
-);
+test('a run that has lost its ledger makes it anew, and changes nothing in the index', { skip }, async () => {
+  const rows = byId(await scanIndex(openSearchUrl(), indexes[0]));
+  const { objects: counts } = await run(indexes[0], '--state', join(folder, 'state-lost'));
+  assert.ok(counts.unchanged > 0.9 * counts.mine, `${counts.unchanged} of ${counts.mine}`);
+  assert.deepEqual(byId(await scanIndex(openSearchUrl(), indexes[0])), rows);
+});
 
 test('three shards, one after the other, end in the same index as one', { skip }, async () => {
   const summaries: RunSummary[] = [];

@@ -7,12 +7,14 @@ import { sweepHeadless } from './sorted-file.js';
 
 /** What is in the index, object by object: what a run need not do again. */
 export interface Ledger {
-  /** Of this shard's keys, ascending, each once; as it was when the ledger was opened. Error: STATE. */
+  /** Of this shard's keys, ascending, each once; as it was when the ledger was opened, or read again. Error: STATE. */
   entries(options?: Abortable): AsyncIterable<LedgerEntry>;
   /** True where nothing is known of this source in this index. */
   readonly isEmpty: boolean;
   /** True once something could not be read: objects that seem new may have rows in the index. */
   readonly isDamaged: boolean;
+  /** Lets `entries` give what was stored since. Error: STATE. */
+  reload(): Promise<void>;
   /**
    * Notes that an object is being written from now on, and takes back what is known of it: whatever ends the run, the
    * next one knows that the index may hold half of it. Gives the number that `begun` takes.
@@ -83,7 +85,6 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   };
 
   let opened = await files.list();
-  const isEmpty = opened.length === 0;
   if (opened.length > MAX_FILES) {
     await roll({});
     opened = await files.list();
@@ -91,7 +92,13 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 
   return {
     entries: (abortable = {}) => living(files.read(opened, shard, abortable)),
-    isEmpty,
+    get isEmpty() {
+      return opened.length === 0;
+    },
+    async reload() {
+      await journal.flush();
+      opened = await files.list();
+    },
     get isDamaged() {
       return isDamaged;
     },
