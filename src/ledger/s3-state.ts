@@ -1,14 +1,25 @@
 import { EmbatchError } from '../core/errors.js';
 import type { S3Location } from '../core/s3.js';
-import { explainS3Error, s3ErrorWords } from '../core/s3-errors.js';
+import { explainS3Error, s3ErrorWords, transientS3Failures } from '../core/s3-errors.js';
 import { createS3Prefix } from '../core/s3-prefix.js';
+import { sleep } from '../core/streams.js';
 import type { Abortable, StateStore } from '../core/interfaces.js';
 import { assertName } from './names.js';
+
+/**
+ * How long what may be repeated is, beyond the client's own attempts, which end within seconds and do not cover a body
+ * that breaks off: a run of hours must not end for that.
+ */
+const PATIENCE_MS = 120_000;
+const FIRST_DELAY_MS = 250;
+const MAX_DELAY_MS = 15_000;
 
 /** State as objects below a prefix. Needs a store that honours `If-None-Match: *` on PutObject, as S3 does. */
 export function createS3State(location: S3Location): StateStore {
   const objects = createS3Prefix(location);
   const { uri } = objects;
+  /** Something answered once: what is silent now is no wrong address. */
+  let reached = false;
   const guarded = async <T>(doing: string, { signal }: Abortable, work: () => Promise<T>): Promise<T> => {
     signal?.throwIfAborted();
     try {
@@ -22,6 +33,24 @@ export function createS3State(location: S3Location): StateStore {
     }
   };
 
+  const patiently = <T>(doing: string, options: Abortable, work: () => Promise<T>): Promise<T> =>
+    guarded(doing, options, async () => {
+      const deadline = performance.now() + PATIENCE_MS;
+      for (let delay = FIRST_DELAY_MS; ; delay = Math.min(2 * delay, MAX_DELAY_MS)) {
+        try {
+          const result = await work();
+          reached = true;
+          return result;
+        } catch (error) {
+          options.signal?.throwIfAborted();
+          const { kind } = explainS3Error(error);
+          reached ||= kind !== 'unreachable' && kind !== 'broken';
+          if (!reached || !transientS3Failures.has(kind) || performance.now() > deadline) throw error;
+          await sleep(delay * (0.5 + Math.random() / 2), options.signal);
+        }
+      }
+    });
+
   const checked = (name: string): string => {
     assertName(name);
     return name;
@@ -31,9 +60,11 @@ export function createS3State(location: S3Location): StateStore {
     uri,
 
     get: (name, options: Abortable = {}) =>
-      guarded('read', options, async () => {
+      patiently('read', options, async () => {
         try {
-          return await (await objects.get(checked(name), options))?.transformToByteArray();
+          const body = await objects.get(checked(name), options);
+          reached = true;
+          return await body?.transformToByteArray();
         } catch (error) {
           if (explainS3Error(error).kind === 'no-key') return undefined;
           throw error;
@@ -41,16 +72,16 @@ export function createS3State(location: S3Location): StateStore {
       }),
 
     put: (name, bytes, options: Abortable = {}) =>
-      guarded('write', options, () => objects.put(checked(name), bytes, options)),
+      patiently('write', options, () => objects.put(checked(name), bytes, options)),
 
     putIfAbsent: (name, bytes, options: Abortable = {}) =>
       guarded('write', options, () => objects.create(checked(name), bytes, options)),
 
     delete: (name, options: Abortable = {}) =>
-      guarded('delete', options, () => objects.delete(checked(name), options)),
+      patiently('delete', options, () => objects.delete(checked(name), options)),
 
     list: (prefix, options: Abortable = {}) =>
-      guarded('list', options, async () =>
+      patiently('list', options, async () =>
         (await objects.list(prefix, options)).sort((a, b) => (a < b ? -1 : 1)),
       ),
 
