@@ -1,8 +1,10 @@
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { afterEach } from 'node:test';
 import { duringTests } from './during-tests.js';
+import { refuseRows } from './fault-proxy-bulk.js';
 
 /** A request as the proxy saw it; the body is passed through and not kept. */
 export interface SeenRequest {
@@ -28,10 +30,24 @@ export type Fault =
   | { readonly kind: 'stall'; readonly bytes: number }
   /** Waits for `until` before the request is passed on. */
   | { readonly kind: 'hold'; readonly until: () => Promise<unknown> }
+  /** Passes on the whole answer, then says so. */
+  | { readonly kind: 'tell'; readonly done: () => unknown }
+  /** A bulk request of OpenSearch of which some rows are refused: the upstream gets and answers the others. */
+  | { readonly kind: 'refuse-rows'; readonly refuses: RefusesRow }
   /** Passes on the upstream's answer without these headers (lower case), or with others in their place. */
   | { readonly kind: 'headers'; readonly set: Readonly<Record<string, string | undefined>> }
   /** Passes on the request without these headers (lower case): plays a store that ignores them. */
   | { readonly kind: 'ignore'; readonly headers: readonly string[] };
+
+export interface Refusal {
+  readonly status: number;
+  readonly error: { readonly type: string; readonly reason: string };
+  /** The whole request is refused because of this row. */
+  readonly ofRequest?: boolean;
+}
+
+/** A row of a bulk request by its place and its text as sent. */
+export type RefusesRow = (row: number, source: string) => Refusal | undefined;
 
 export interface Rule {
   readonly fault: Fault;
@@ -50,6 +66,10 @@ export interface FaultProxy {
   readonly connections: () => Promise<number>;
   /** The first rule that fits and is not used up applies. */
   add(rule: Rule): void;
+  /** Ends all connections and refuses new ones, as a server does that is down. */
+  down(): Promise<void>;
+  /** Is there again, at the same address. */
+  up(): Promise<void>;
   /** Forgets all rules and requests. */
   reset(): void;
   close(): Promise<void>;
@@ -80,7 +100,22 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       outgoing.destroy(error as Error);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const listen = (at: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(at, '127.0.0.1', () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  const unlisten = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => {
+        resolve();
+      });
+      server.closeAllConnections();
+    });
+  await listen(0);
   const { port } = server.address() as AddressInfo;
 
   return {
@@ -100,13 +135,9 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       rules.length = 0;
       requests.length = 0;
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
+    down: unlisten,
+    up: () => listen(port),
+    close: unlisten,
   };
 }
 
@@ -142,9 +173,14 @@ async function answer(
     return;
   }
   if (fault?.kind === 'hold') await fault.until();
+  if (fault?.kind === 'refuse-rows') {
+    await refuseRows(upstream, fault.refuses, incoming, outgoing);
+    return;
+  }
   const headers = { ...incoming.headers };
   if (fault?.kind === 'ignore') for (const name of fault.headers) Reflect.deleteProperty(headers, name);
   const response = await send(upstream, incoming, headers);
+  if (fault?.kind === 'tell') outgoing.once('finish', fault.done);
   const replaced = fault?.kind === 'headers' ? fault.set : {};
   const answered = Object.entries({ ...response.headers, ...replaced }).filter(
     ([, value]) => value !== undefined,
@@ -165,7 +201,10 @@ function send(
     const { method, url: path } = incoming;
     const outbound = forward({ hostname, port, method, path, headers }, resolve);
     outbound.on('error', reject);
-    incoming.pipe(outbound);
+    // A client that is gone before its request was whole must not keep the upstream waiting for the rest.
+    pipeline(incoming, outbound, (error) => {
+      if (error) reject(error);
+    });
   });
 }
 
