@@ -1,0 +1,45 @@
+import { flag, integer, list, text, type OptionSpec } from '../option-kinds.js';
+import { run } from './commands.js';
+
+/** What is read. */
+export const sourceOptions = {
+  source: text({
+    group: 'Source',
+    commands: run,
+    value: '<uri>',
+    describe:
+      's3://bucket/prefix, a folder, or manifest:URI of a SageMaker manifest; also the positional argument.',
+  }),
+  sourceId: text({
+    group: 'Source',
+    commands: run,
+    value: '<id>',
+    describe:
+      'Name of a folder source in ids and metadata, for folders that are mounted in different places.',
+  }),
+  include: list({
+    group: 'Source',
+    commands: run,
+    value: '<glob>',
+    describe: 'Only keys that match one of these globs; repeatable.',
+  }),
+  exclude: list({
+    group: 'Source',
+    commands: run,
+    value: '<glob>',
+    describe: 'Leave out keys that match one of these globs; repeatable.',
+  }),
+  limit: integer({
+    group: 'Source',
+    commands: run,
+    min: 1,
+    describe: 'Only the first n keys of the listing, over all shards.',
+  }),
+  anonymous: flag({ group: 'Source', commands: run, describe: 'Read a public bucket without credentials.' }),
+  hidden: flag({
+    group: 'Source',
+    commands: run,
+    describe: 'Also read hidden files, .git and node_modules of a folder.',
+  }),
+  followLinks: flag({ group: 'Source', commands: run, describe: 'Follow symbolic links in a folder.' }),
+} satisfies Record<string, OptionSpec>;
