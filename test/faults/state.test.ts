@@ -53,7 +53,7 @@ for (const { name: sinkName, skip, open } of sinkKinds) {
       });
     }
 
-    async function finishedJob(t: TestContext, title: string) {
+    async function finishedJob(t: TestContext, title: string, removing = true) {
       const index = `faults-${title}-${sinkName.toLowerCase()}`;
       const folder = await tempFolder(t);
       const random = randomFor(index);
@@ -63,8 +63,7 @@ for (const { name: sinkName, skip, open } of sinkKinds) {
       const state = join(folder, 'state');
       const run = () => embatch([documents.place.uri, '--sink', sink.uri, '--state', state]);
       endedWith(0, await run());
-      // Objects that stay, for what is gone from source and ledger alike only verify can find.
-      await disturb(documents, { oneIn: 5, removing: false }, random);
+      await disturb(documents, { oneIn: 5, removing }, random);
       return { documents, sink, ledger: join(state, 'ledger'), state, run };
     }
 
@@ -73,7 +72,12 @@ for (const { name: sinkName, skip, open } of sinkKinds) {
       ['head', /head\.json$/],
     ] as const) {
       test(`a ${title} of the ledger that lacks its last bytes is told of, and the index ends right`, async (t) => {
-        const { documents, sink, ledger, run } = await finishedJob(t, `cut-${title}`);
+        const { documents, sink, ledger, run } = await finishedJob(
+          t,
+          `cut-${title}`,
+          // What is gone from the source and from what is left of the ledger only verify can find.
+          false,
+        );
         const newest = filesBelow(ledger)
           .filter((path) => pattern.test(path))
           .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
@@ -87,11 +91,11 @@ for (const { name: sinkName, skip, open } of sinkKinds) {
       });
     }
 
-    test('a state that is gone costs the work of a first run, and the index ends right', async (t) => {
+    test('a state that is gone is made anew from the index, which ends right', async (t) => {
       const { documents, sink, state, run } = await finishedJob(t, 'wiped');
       rmSync(state, { recursive: true });
       const { objects } = endedWith(0, await run());
-      assert.deepEqual([objects.embedded, objects.unchanged], [documents.keys.length, 0]);
+      assert.ok(objects.unchanged > OBJECTS / 4, JSON.stringify(objects));
       assertIndexEqualsSource(await sink.rows(), documents);
     });
   });
