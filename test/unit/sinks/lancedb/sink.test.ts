@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { connect, type Table } from '@lancedb/lancedb';
 import { isEmbatchError } from '#embatch/core/errors.js';
 import type { Row, Sink } from '#embatch/core/interfaces.js';
-import { s3StorageOptions, type LanceDbOptions } from '#embatch/sinks/lancedb/config.js';
+import type { LanceDbOptions } from '#embatch/sinks/lancedb/config.js';
+import { OBJECTS_PER_DELETE } from '#embatch/sinks/lancedb/predicates.js';
 import { createLanceDbSink } from '#embatch/sinks/lancedb/sink.js';
 import { describeSink } from '../../../conformance/sink-conformance.js';
 import {
@@ -176,6 +177,49 @@ describe('LanceDB', () => {
     assert.equal((await allRows(sink)).length, 700);
   });
 
+  it('a removal is one version for hundreds of objects, and none where nothing is stale', async (t) => {
+    const folder = await tempFolder(t);
+    const sink = await prepared(folder);
+    await sink.write(manyRows(0, 700));
+    const table = await rawTable(folder);
+    const version = await table.version();
+    const stale = manyRows(0, 600).map(({ embatch }) => ({ object: embatch.object, keep: undefined }));
+    assert.equal(await sink.removeRows(stale), 600);
+    await table.checkoutLatest();
+    assert.equal(await table.version(), version + Math.ceil(600 / OBJECTS_PER_DELETE));
+    assert.equal(await sink.removeRows(stale), 0);
+    await table.checkoutLatest();
+    assert.equal(await table.version(), version + Math.ceil(600 / OBJECTS_PER_DELETE));
+  });
+
+  it('a vector index finds the living only, before and after the table is compacted', async (t) => {
+    const folder = await tempFolder(t);
+    const sink = await prepared(folder, { indexFromRows: 400 });
+    await sink.write(manyRows(0, 600));
+    await sink.finish({ lastWriter: true });
+    const isGone = (n: number): boolean => n % 2 === 0;
+    const gone = manyRows(0, 600).filter((_, n) => isGone(n));
+    const stale = gone.map(({ embatch }) => ({ object: embatch.object, keep: undefined }));
+    assert.equal(await sink.removeRows(stale), 300);
+    const living = new Set(manyRows(0, 600).flatMap(({ id }, n) => (isGone(n) ? [] : [id])));
+    const search = async (n: number): Promise<readonly string[]> =>
+      ((await sink.search?.(unitVector(n, DIMENSIONS), 5)) ?? []).map(({ id }) => id);
+    for (const when of ['before', 'after']) {
+      for (let n = 0; n < 40; n++) {
+        const ids = await search(n);
+        assert.equal(ids.length, 5);
+        assert.ok(
+          ids.every((id) => living.has(id)),
+          `${when}: a removed row was found near ${n}`,
+        );
+        if (!isGone(n)) assert.equal(ids[0], aRow(n, DIMENSIONS).id);
+      }
+      await sink.finish({ lastWriter: true });
+    }
+    const table = await rawTable(folder);
+    assert.equal((await table.indexStats('vector_idx'))?.numIndexedRows, 300);
+  });
+
   it('of many that create the table at once one does, and rows that it wrote at once stay', async (t) => {
     const folder = await tempFolder(t);
     for (let round = 0; round < 20; round++) {
@@ -271,34 +315,4 @@ describe('LanceDB', () => {
     assert.equal(stdout, '');
     assert.equal((await allRows(await prepared(folder))).length, 10);
   });
-});
-
-describe('LanceDB storage options from the environment', () => {
-  const cases: readonly (readonly [string, Record<string, string>, Record<string, string>])[] = [
-    ['nothing set leaves all to the chain of the provider', {}, {}],
-    [
-      'keys and region',
-      {
-        AWS_ACCESS_KEY_ID: 'k',
-        AWS_SECRET_ACCESS_KEY: 's',
-        AWS_SESSION_TOKEN: 't',
-        AWS_DEFAULT_REGION: 'eu',
-      },
-      { accessKeyId: 'k', secretAccessKey: 's', sessionToken: 't', region: 'eu' },
-    ],
-    [
-      'an endpoint without TLS',
-      { AWS_ENDPOINT_URL_S3: 'http://h:1', AWS_ENDPOINT_URL: 'http://other', AWS_REGION: 'r' },
-      { endpoint: 'http://h:1', allowHttp: 'true', virtualHostedStyleRequest: 'false', region: 'r' },
-    ],
-    [
-      'an endpoint with TLS',
-      { AWS_ENDPOINT_URL: 'https://h' },
-      { endpoint: 'https://h', virtualHostedStyleRequest: 'false' },
-    ],
-    ['empty values count as not set', { AWS_SESSION_TOKEN: '', AWS_REGION: '' }, {}],
-  ];
-  for (const [name, env, expected] of cases) {
-    it(name, () => assert.deepEqual(s3StorageOptions(env), expected));
-  }
 });
