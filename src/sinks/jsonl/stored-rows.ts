@@ -1,59 +1,74 @@
 import { hash53 } from '../../core/id-hashes.js';
 import type { Row, StaleRows } from '../../core/interfaces.js';
 
+const NONE = -1;
+
 /**
  * How many rows of each object, version and fingerprint an index holds, so that removals need not read it again and
  * again. Holds some 30 bytes for each row and 150 for each object; equal hashes count as equal names.
  */
 export class StoredRows {
-  readonly #groups: { readonly stamp: number; rows: number }[] = [];
-  /** Numbers of the groups of an object that have had rows since its last removal. */
-  readonly #groupsOf = new Map<number, number[]>();
+  /** Of each group of rows with one object, version and fingerprint: by its number, as an object each would be dear. */
+  readonly #stamps: number[] = [];
+  readonly #counts: number[] = [];
+  /** The next group of the same object. */
+  readonly #next: number[] = [];
+  /** The first group of an object that has had rows since its last removal. */
+  readonly #first = new Map<number, number>();
   readonly #groupOf = new IdTable();
 
   /** A row was written, or is read in the order of writing. */
   note(id: string, embatch: Row['embatch']): void {
-    const number = this.#numberOf(embatch);
-    const former = this.#groups[this.#groupOf.swap(id, number)];
-    if (former !== undefined) former.rows -= 1;
-    const group = this.#groups[number];
-    if (group !== undefined) group.rows += 1;
+    const group = this.#groupFor(embatch);
+    this.#change(this.#groupOf.swap(id, group), -1);
+    this.#change(group, 1);
   }
 
   /** Rows that must go. */
   count({ object, keep }: StaleRows): number {
-    return this.#staleGroups(object, keep).reduce(
-      (sum, number) => sum + (this.#groups[number]?.rows ?? 0),
-      0,
-    );
+    const kept = keep === undefined ? undefined : stampOf(keep);
+    let rows = 0;
+    for (let group = this.#firstOf(object); group !== NONE; group = this.#next[group] ?? NONE) {
+      if (this.#stamps[group] !== kept) rows += this.#counts[group] ?? 0;
+    }
+    return rows;
   }
 
   /** They were removed, or the removal is read. */
   remove({ object, keep }: StaleRows): void {
-    const stale = new Set(this.#staleGroups(object, keep));
-    const key = hash53(object);
-    const others = this.#groupsOf.get(key)?.filter((number) => !stale.has(number)) ?? [];
-    // The ids of a group that is left for good still lead to it, and to nothing that counts.
-    if (others.length > 0) this.#groupsOf.set(key, others);
-    else this.#groupsOf.delete(key);
+    // The ids of a group that is left behind still lead to it, and it to nothing that counts.
+    const kept = keep === undefined ? NONE : this.#find(object, stampOf(keep));
+    if (kept === NONE) {
+      this.#first.delete(hash53(object));
+    } else {
+      this.#first.set(hash53(object), kept);
+      this.#next[kept] = NONE;
+    }
   }
 
-  #staleGroups(object: string, keep: StaleRows['keep']): readonly number[] {
-    const numbers = this.#groupsOf.get(hash53(object)) ?? [];
-    if (keep === undefined) return numbers;
-    const kept = stampOf(keep);
-    return numbers.filter((number) => this.#groups[number]?.stamp !== kept);
-  }
-
-  #numberOf(embatch: Row['embatch']): number {
-    const key = hash53(embatch.object);
+  #groupFor(embatch: Row['embatch']): number {
     const stamp = stampOf(embatch);
-    const numbers = this.#groupsOf.get(key) ?? [];
-    const known = numbers.find((number) => this.#groups[number]?.stamp === stamp);
-    if (known !== undefined) return known;
-    const number = this.#groups.push({ stamp, rows: 0 }) - 1;
-    this.#groupsOf.set(key, [...numbers, number]);
-    return number;
+    const known = this.#find(embatch.object, stamp);
+    if (known !== NONE) return known;
+    const group = this.#stamps.push(stamp) - 1;
+    this.#counts.push(0);
+    this.#next.push(this.#firstOf(embatch.object));
+    this.#first.set(hash53(embatch.object), group);
+    return group;
+  }
+
+  #find(object: string, stamp: number): number {
+    let group = this.#firstOf(object);
+    while (group !== NONE && this.#stamps[group] !== stamp) group = this.#next[group] ?? NONE;
+    return group;
+  }
+
+  #firstOf(object: string): number {
+    return this.#first.get(hash53(object)) ?? NONE;
+  }
+
+  #change(group: number, by: number): void {
+    if (group !== NONE) this.#counts[group] = (this.#counts[group] ?? 0) + by;
   }
 }
 
@@ -80,14 +95,14 @@ class IdTable {
   #values = new Uint32Array(FIRST_SLOTS);
   #used = 0;
 
-  /** Sets the number of the id and returns what it was; -1 where it had none. */
+  /** Sets the number of the id and returns what it was; NONE where it had none. */
   swap(id: string, value: number): number {
     if (this.#used >= this.#values.length * MAX_LOAD) this.#grow();
     const hash = hash53(id);
     const check = hash53(id, CHECK_SEED) >>> 0;
     const slot = this.#find(hash, check);
     const former = (this.#values[slot] ?? 0) - 1;
-    if (former < 0) this.#used += 1;
+    if (former === NONE) this.#used += 1;
     this.#set(slot, hash, check, value + 1);
     return former;
   }
