@@ -124,6 +124,17 @@ describe('JSONL: removal', () => {
     assert.deepEqual(byId(await allRows(last)), byId([...chunks(1, 'v3'), ...chunks(2, 'v2')]));
   });
 
+  it('counts what is in the index by now, also where the same sink made it anew', async (t) => {
+    const folder = await tempFolder(t);
+    const sink = await prepared(folder, 'run-1');
+    await sink.write([...chunks(1), ...chunks(2)]);
+    assert.equal(await sink.removeRows([allOf(1)]), 2);
+    await sink.prepare(infoFor(DIMENSIONS), { recreate: true });
+    await sink.write(chunks(3));
+    assert.equal(await sink.removeRows([allOf(1), allOf(2), allOf(3)]), 2);
+    assert.deepEqual(await allRows(sink), []);
+  });
+
   it('that was torn did not happen', async (t) => {
     const folder = await tempFolder(t);
     const sink = await prepared(folder, 'run-1');
@@ -239,7 +250,6 @@ describe('JSONL: removal', () => {
     await first.append(chunks(1), {});
     assert.equal(await first.remove([allOf(1), allOf(2)], {}), 4);
     assert.deepEqual(reads.splice(0), ['part-0-of-1-run-1.jsonl']);
-    await first.end();
     const second = logOf('run-2');
     await second.append([...chunks(3, 'v2', 1), ...chunks(4)], {});
     assert.equal(await first.remove([allBut(3, 'v2'), allOf(4)], {}), 3);
