@@ -80,7 +80,8 @@ async function compare() {
   const stop = new AbortController().signal;
   let gone = 0;
   const departed = { note: () => Promise.resolve(gone++), stays: nothing };
-  const work = { ledger, departed, suspects: [], shard, tally, text: TEXT, refreshText: false };
+  const formerLetters = { untouched: nothing };
+  const work = { ledger, departed, formerLetters, suspects: [], shard, tally, text: TEXT, refreshText: false };
   const context = { listing: listing(etags), ...work, log, stop };
   const compared = await measured(async () => {
     let selected = 0;
