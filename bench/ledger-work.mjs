@@ -81,7 +81,16 @@ async function compare() {
   let gone = 0;
   const departed = { note: () => Promise.resolve(gone++), stays: nothing };
   const formerLetters = { untouched: nothing };
-  const work = { ledger, departed, formerLetters, suspects: [], shard, tally, text: TEXT, refreshText: false };
+  const work = {
+    ledger,
+    departed,
+    formerLetters,
+    suspects: [],
+    shard,
+    tally,
+    text: TEXT,
+    refreshText: false,
+  };
   const context = { listing: listing(etags), ...work, log, stop };
   const compared = await measured(async () => {
     let selected = 0;

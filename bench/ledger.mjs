@@ -160,6 +160,7 @@ async function shareOfRun(folder, proxy) {
     );
     const mainThread = await profileShare(profiles, 'dist/ledger/objects/');
     const writes = proxy.take().filter((request) => purpose(bucket, request) === 'writes of the ledger');
+    // Beside the work and not instead of it: what it costs at most, on a store as slow as this one.
     const underWay = writes.reduce((sum, { ms }) => sum + ms, 0) / 1000 / seconds;
     const per = (share) => `${(share * 100).toFixed(2)} %`;
     rows.push({
@@ -170,7 +171,6 @@ async function shareOfRun(folder, proxy) {
       'a write was under way': title === 'S3' ? per(underWay) : '',
     });
     aim(mainThread / seconds < MAX_SHARE_OF_RUN, `${title}: ${per(mainThread / seconds)} of the main thread`);
-    aim(underWay < MAX_SHARE_OF_RUN, `${title}: writes were under way for ${per(underWay)} of the run`);
   }
   console.log(
     `the ledger's part of a run that embeds everything (${corpus.files} documents, bundled model):`,
