@@ -28,7 +28,10 @@ export async function* scanRows(
 ): AsyncGenerator<Row, void, undefined> {
   const query = { query: OURS, size: rowsPerPage(index), _source: true };
   for await (const hits of snapshotPages(access, index, query, options)) {
-    for (const { _source } of newestCopies(hits)) yield toRow(_source, index.layout);
+    for (const { _source } of newestCopies(hits)) {
+      options.signal?.throwIfAborted();
+      yield toRow(_source, index.layout);
+    }
   }
 }
 
@@ -41,7 +44,10 @@ export async function* scanFacts(
   const { layout } = index;
   const query = { query: OURS, size: MAX_HITS, _source: layout.factFields };
   for await (const hits of snapshotPages(access, index, query, options)) {
-    for (const hit of hits) yield factsOf({ id: idOf(hit), ...layout.fromSource(hit._source) });
+    for (const hit of hits) {
+      options.signal?.throwIfAborted();
+      yield factsOf({ id: idOf(hit), ...layout.fromSource(hit._source) });
+    }
   }
 }
 

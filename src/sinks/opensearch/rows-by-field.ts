@@ -33,8 +33,11 @@ export function createRowsByField(context: RowsByFieldContext): RowStore {
   const { access, writer, index, visibility, log, shownWithinMs, clock = systemClock } = context;
   const openedAt = Date.now();
   let writes = 0;
-  /** A request without an answer may have left copies that nobody waits for: they show by then. */
-  let allShownAt = -Infinity;
+  /**
+   * What nobody here waits for shows by then: what a predecessor wrote just before it was killed, and copies that a
+   * request without an answer left.
+   */
+  let allShownAt = clock.now() + shownWithinMs;
   const random = randomBytes(6).toString('hex');
 
   /** Ascends with time; of one `write` alone. */
@@ -73,8 +76,13 @@ export function createRowsByField(context: RowsByFieldContext): RowStore {
     if (removed > 0) log.info(`${removed} copies of rows were removed that repeated requests had left`);
   }
 
+  async function settle(options: Abortable): Promise<void> {
+    await visibility.wait(options);
+    await clock.sleep(Math.max(0, allShownAt - clock.now()), options.signal);
+  }
+
   return {
-    settle: (options) => visibility.wait(options),
+    settle,
 
     async write(rows, options) {
       const mark = nextMark();
@@ -92,7 +100,7 @@ export function createRowsByField(context: RowsByFieldContext): RowStore {
     },
 
     async removeRows(stale, options) {
-      await visibility.wait(options);
+      await settle(options);
       let removed = 0;
       for await (const documents of findStale(access, index, stale, false, options)) {
         removed += await deleteDocuments(context, documents, options);
@@ -102,13 +110,12 @@ export function createRowsByField(context: RowsByFieldContext): RowStore {
     },
 
     async get(ids, options) {
-      await visibility.wait(options);
+      await settle(options);
       return findRows(access, index, ids, options);
     },
 
     async finish({ signal, lastWriter = false }) {
-      await visibility.wait({ signal });
-      await clock.sleep(Math.max(0, allShownAt - clock.now()), signal);
+      await settle({ signal });
       const before = markOf(Date.now() - CLOCK_SKEW_MS);
       // What a killed run left may be of rows that this run did not write again.
       const from = lastWriter

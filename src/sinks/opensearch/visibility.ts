@@ -1,4 +1,5 @@
 import type { Abortable, Logger } from '../../core/interfaces.js';
+import { formatDuration } from '../../core/units.js';
 import type { Access } from './access.js';
 import { systemClock, type Clock } from './clock.js';
 import type { OpenIndex } from './open-index.js';
@@ -33,9 +34,10 @@ const MANY = 5_000;
 
 export function createVisibility(options: VisibilityOptions): Visibility {
   const { access, index, uri, log, pollMs, waitMs, clock = systemClock } = options;
-  /** How many copies of each mark must show. */
-  const expected = new Map<string, number>();
-  const gone = new Set<string>();
+  /** How many copies of each mark must show, and from when on nobody waits for them. */
+  const expected = new Map<string, { copies: number; readonly until: number }>();
+  /** Ids of what was deleted, and the same. */
+  const gone = new Map<string, number>();
   let many = MANY;
 
   async function search(body: object, { signal }: Abortable): Promise<SearchAnswer> {
@@ -54,43 +56,55 @@ export function createVisibility(options: VisibilityOptions): Visibility {
         callOptions,
       );
       for (const { key, doc_count: shown } of answer.aggregations?.shown.buckets ?? []) {
-        if (shown >= (expected.get(key) ?? 0)) expected.delete(key);
+        if (shown >= (expected.get(key)?.copies ?? 0)) expected.delete(key);
       }
       // All copies were replaced since.
-      for (const mark of marks) if ((expected.get(mark) ?? 1) <= 0) expected.delete(mark);
+      for (const mark of marks) if (expected.get(mark)?.copies === 0) expected.delete(mark);
     }
-    for (const ids of groups(gone)) {
+    for (const ids of groups(gone.keys())) {
       const body = { size: MAX_HITS, _source: false, query: { ids: { values: ids } } };
       const still = new Set((await search(body, callOptions)).hits.hits.map(({ _id }) => _id));
       for (const id of ids) if (!still.has(id)) gone.delete(id);
     }
   }
 
+  /** How many of them there were. */
+  function forgetOverdue(): number {
+    const now = clock.now();
+    const before = expected.size + gone.size;
+    for (const [mark, { until }] of expected) if (until <= now) expected.delete(mark);
+    for (const [id, until] of gone) if (until <= now) gone.delete(id);
+    return before - expected.size - gone.size;
+  }
+
   return {
     added(written, copies) {
-      if (copies > 0) expected.set(written, copies);
+      if (copies > 0) expected.set(written, { copies, until: clock.now() + waitMs });
     },
     deleted(id, written) {
-      gone.add(id);
-      const copies = expected.get(written);
-      if (copies !== undefined) expected.set(written, copies - 1);
+      gone.set(id, clock.now() + waitMs);
+      const own = expected.get(written);
+      if (own !== undefined) own.copies--;
     },
     async wait(callOptions) {
-      const deadline = clock.now() + waitMs;
+      let overdue = 0;
+      // What is written from now on is the next call's.
+      const lastUntil = clock.now() + waitMs;
+      const isWaitedFor = (until: number): boolean => until <= lastUntil;
       for (;;) {
         await forgetShown(callOptions);
-        if (expected.size + gone.size === 0) return;
-        if (clock.now() >= deadline) break;
+        overdue += forgetOverdue();
+        const marks = [...expected.values()].map(({ until }) => until);
+        if (![...marks, ...gone.values()].some(isWaitedFor)) break;
         await clock.sleep(pollMs, callOptions.signal);
       }
+      if (overdue === 0) return;
       // Another writer may have replaced them: that is no loss, and cannot be told from one.
       log.warn(
-        `${uri}: after ${waitMs} ms not everything that was written shows in a search; verify tells whether ` +
-          'anything is missing',
-        { writes: expected.size, deletions: gone.size },
+        `${uri}: after ${formatDuration(waitMs)} not everything that was written shows in a search; ` +
+          'verify tells whether anything is missing',
+        { overdue },
       );
-      expected.clear();
-      gone.clear();
     },
     async tidy(callOptions) {
       if (expected.size + gone.size < many) return;
