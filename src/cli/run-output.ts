@@ -1,6 +1,6 @@
 import { kebabCase } from '../core/option-names.js';
 import { options as declared, type Options } from '../core/options.js';
-import { formatCount, formatDuration } from '../core/units.js';
+import { counted, formatCount, formatDuration } from '../core/units.js';
 import type { RunSummary } from '../job/summary.js';
 import { invocation, quoted } from './invocation.js';
 
@@ -24,8 +24,8 @@ function summaryLines(summary: RunSummary, options: Options): string[] {
   const rate = seconds > 0 ? summary.documents / seconds : 0;
   const skipped = Object.entries(summary.skippedBy).map(([reason, n]) => `${formatCount(n)} ${reason}`);
   const lines = [
-    `${title(summary)} in ${formatDuration(seconds * 1000)}: ${formatCount(summary.documents)} documents of ` +
-      `${formatCount(objects.embedded)} objects, ${formatCount(vectors.written)} vectors in ${summary.sink}`,
+    `${title(summary)} in ${formatDuration(seconds * 1000)}: ${counted(summary.documents, 'document')} of ` +
+      `${counted(objects.embedded, 'object')}, ${counted(vectors.written, 'vector')} in ${summary.sink}`,
     ...(summary.documents > 0
       ? [`  rate     ${formatCount(summary.tokensPerSecond)} tokens/s, ${rate.toFixed(1)} documents/s`]
       : []),
@@ -37,7 +37,12 @@ function summaryLines(summary: RunSummary, options: Options): string[] {
       (objects.skipped > 0 ? `, ${formatCount(objects.skipped)} skipped (${skipped.join(', ')})` : '') +
       (objects.failed > 0 ? `, ${formatCount(objects.failed)} failed` : ''),
   ];
+  if (vectors.deleted > 0) {
+    const gone = objects.deleted > 0 ? `, ${counted(objects.deleted, 'object')} left the source` : '';
+    lines.push(`  removed  ${counted(vectors.deleted, 'row')}${gone}`);
+  }
   const records = Object.entries(summary.recordsBy).map(([mapping, n]) => `${formatCount(n)} by ${mapping}`);
+  if (summary.emptyRecords > 0) records.push(`${formatCount(summary.emptyRecords)} without text, left out`);
   if (records.length > 0) lines.push(`  records  ${records.join('; ')}`);
   if (summary.truncatedTokens > 0) {
     lines.push(`  cut off  ${formatCount(summary.truncatedTokens)} tokens`);

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/interfaces.js';
 
@@ -17,6 +18,13 @@ export interface StopSignals {
   dispose(): void;
 }
 
+/** What was acknowledged is in the ledger, as far as there was time to store it. */
+function endAtOnce(): void {
+  // Nothing asynchronous comes through any more.
+  writeSync(2, 'embatch: the time is over, ending at once with exit code 137. Run the same command again.\n');
+  process.kill(process.pid, 'SIGKILL');
+}
+
 /**
  * Two stages instead of sudden death. Should a model call still run at the end, the process kills itself:
  * leaving in any other way would abort in native code (docs/decisions/worker-lifetime.md).
@@ -28,7 +36,7 @@ export function handleStopSignals(log: Logger): StopSignals {
 
   const giveUp = (): void => {
     abandon.abort(new Error('stopped before this was acknowledged'));
-    timers.push(setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_WORDS_MS));
+    timers.push(setTimeout(endAtOnce, LAST_WORDS_MS));
   };
   const drain = (reason: string): void => {
     if (stop.signal.aborted) return;

@@ -1,5 +1,5 @@
 import type { Options } from '../core/options.js';
-import { formatCount, formatDuration } from '../core/units.js';
+import { counted, formatCount, formatDuration } from '../core/units.js';
 import { findingKinds } from '../job/verify/findings.js';
 import type { Accounted, Repaired, VerifyReport } from '../job/verify/report.js';
 import { invocation, quoted } from './invocation.js';
@@ -11,10 +11,12 @@ const MAX_KEY_CHARACTERS = 60;
 
 /** The report on stdout: one JSON document with `--json`, else words and what to type next. */
 export function printVerification(report: VerifyReport, options: Options): void {
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${reportLines(report).join('\n')}\n`);
+  process.stdout.write(
+    options.json ? `${JSON.stringify(report)}\n` : `${reportLines(report, options).join('\n')}\n`,
+  );
 }
 
-function reportLines(report: VerifyReport): string[] {
+function reportLines(report: VerifyReport, options: Options): string[] {
   const { rows, rebuilt, repair, seconds, sample } = report;
   const unseen = [
     ...(rows.others > 0 ? [`${formatCount(rows.others)} of other sources or shards`] : []),
@@ -33,22 +35,24 @@ function reportLines(report: VerifyReport): string[] {
     ...(sample === undefined ? [] : [`  sample   ${sampleCounts(sample)}`]),
     ...findingLines(report),
     ...accountedLines(report.accounted, report.objects.failed),
-    ...next(report),
+    ...next(report, options),
   ];
 }
 
-function title({ status, findingsTotal, repair }: VerifyReport): string {
-  if (status === 'clean') return repair === undefined ? 'Clean' : 'Repaired';
-  const what = findingsTotal === 1 ? '1 difference' : `${formatCount(findingsTotal)} differences`;
+function title({ status, findingsTotal, repair, objects }: VerifyReport): string {
+  if (status === 'clean') {
+    const failed = objects.failed === 0 ? '' : `, but ${counted(objects.failed, 'object')} failed`;
+    return `${repair === undefined ? 'Clean' : 'Repaired'}${failed}`;
+  }
+  const what = counted(findingsTotal, 'difference');
   return repair === undefined ? what : `${what} left after the repair`;
 }
 
 function repairLines({ found, rowsRemoved, run }: Repaired): string[] {
   const removed = rowsRemoved + run.vectors.deleted;
   return [
-    `Found ${formatCount(found.findingsTotal)} differences, in ${formatCount(found.objects.differing)} objects; removed ` +
-      `${formatCount(removed)} rows, wrote ${formatCount(run.vectors.written)}`,
-    ...(run.error === undefined ? [] : [`  the run failed: ${run.error.message}`]),
+    `Found ${counted(found.findingsTotal, 'difference')}, in ${counted(found.objects.differing, 'object')}; removed ` +
+      `${counted(removed, 'row')}, wrote ${formatCount(run.vectors.written)}`,
   ];
 }
 
@@ -82,7 +86,7 @@ function sampleCounts({
 }: NonNullable<VerifyReport['sample']>): string {
   const reasons = Object.entries(passedOver).map(([reason, n]) => `${formatCount(n)} not: ${reason}`);
   return [
-    `${formatCount(compared)} of ${formatCount(asked)} rows embedded again (--seed ${seed})`,
+    `${counted(compared, 'row')} of ${formatCount(asked)} embedded again (--seed ${seed})`,
     `${formatCount(identical)} the same bit for bit`,
     ...(differing > 0 ? [`${formatCount(differing)} differ`] : []),
     ...(minCosine === null ? [] : [`least cosine ${minCosine.toFixed(6)}`]),
@@ -114,14 +118,24 @@ function accountedLines(accounted: readonly Accounted[], total: number): string[
   ];
 }
 
-function next({ status, repair }: VerifyReport): string[] {
+/** What to do about it; never what would make it worse. */
+function next(report: VerifyReport, options: Options): string[] {
+  const { status, repair, objects, rows, source, sample } = report;
   if (status !== 'differs') return [];
-  if (repair !== undefined)
+  if (objects.listed === 0 && rows.own > 0) {
     return [
       '',
-      'What is left needs a look: see docs/verify.md, or build the index anew with `run --recreate`.',
+      `${source} lists nothing, and the index has ${counted(rows.own, 'row')} of it. Is it mounted, and is the prefix right?`,
+      'If all of it is gone for good: --repair --max-delete-fraction 1',
     ];
-  return ['', `next: ${[invocation(), ...process.argv.slice(2), '--repair'].map(quoted).join(' ')}`];
+  }
+  if (repair?.run.error !== undefined) return ['', `The run that mends failed: ${repair.run.error.message}`];
+  if (!options.delete && repair !== undefined)
+    return ['', 'What is left over stays because of --no-delete; without it, --repair removes it.'];
+  if (repair !== undefined) return ['', 'What is left needs a look: see docs/verify.md.'];
+  // The same rows again: another sample may miss what this one found.
+  const seed = sample === undefined || options.seed !== undefined ? [] : ['--seed', String(sample.seed)];
+  return ['', `next: ${[invocation(), ...process.argv.slice(2), ...seed, '--repair'].map(quoted).join(' ')}`];
 }
 
 function shownKey(key: string): string {

@@ -59,3 +59,8 @@ export function formatCount(value: number): string {
 const pad = (value: number): string => String(value).padStart(2, '0');
 const trimmed = (value: number): string =>
   value < 100 ? String(Number(value.toFixed(1))) : value.toFixed(0);
+
+/** A number and what is counted: `1 object`, `2,000 objects`. */
+export function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

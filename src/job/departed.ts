@@ -2,7 +2,7 @@ import { EmbatchError } from '../core/errors.js';
 import { objectHash, objectUri } from '../core/ids.js';
 import type { Abortable, Logger, Sink, Source } from '../core/interfaces.js';
 import { Spool } from '../core/spool.js';
-import { formatCount } from '../core/units.js';
+import { counted, formatCount } from '../core/units.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
 import type { Ledger } from '../ledger/objects/ledger.js';
 import type { Tally } from './tally.js';
@@ -41,6 +41,11 @@ export class Departed {
     if (await source.covers(entry.key, { filters: !deleteFiltered })) await this.#spool.add(entry);
   }
 
+  /** Notes an object that was listed and is gone by now. */
+  add(entry: LedgerEntry): Promise<void> {
+    return this.#spool.add(entry);
+  }
+
   /** An object of the ledger is listed. */
   stays(): void {
     this.#staying += 1;
@@ -56,8 +61,15 @@ export class Departed {
     if (gone === 0) return undefined;
     const refusal = this.#refusal(gone);
     if (refusal !== undefined) return refusal;
+    const { deleteFiltered } = this.#options;
+    const hasComeBack = async (key: string): Promise<boolean> =>
+      !deleteFiltered && !(await source.covers(key, { filters: true }));
     let batch: LedgerEntry[] = [];
     const removeBatch = async (): Promise<void> => {
+      // Some time has passed: what came back stays.
+      const back = await Promise.all(batch.map(({ key }) => hasComeBack(key)));
+      batch = batch.filter((_, index) => back[index] !== true);
+      if (batch.length === 0) return;
       const stale = batch.map(({ key }) => ({
         object: objectHash(objectUri(source.id, key)),
         keep: undefined,
@@ -75,7 +87,7 @@ export class Departed {
       if (batch.length === REMOVED_TOGETHER) await removeBatch();
     }
     if (batch.length > 0) await removeBatch();
-    log.info(`${formatCount(gone)} objects have left ${source.uri}; their rows were removed`);
+    log.info(`${counted(tally.objects.deleted, 'object')} left ${source.uri}: the rows were removed`);
     return undefined;
   }
 

@@ -38,6 +38,8 @@ export interface PipelineContext {
   readonly settlements: Settlements;
   /** Takes objects that are gone; undefined where nothing may be concluded from this listing. */
   readonly departed: Departed | undefined;
+  /** Another run of this shard seems to be alive. */
+  readonly isAnotherAtWork: boolean;
   /** Takes objects that several runs have died with, to be tried alone when all else is done. */
   readonly suspects: Suspect[];
   /** Fingerprint of the text half of the recipe. */

@@ -34,7 +34,7 @@ export async function runPipeline(context: PipelineContext): Promise<void> {
 }
 
 async function embedSuspect({ object, former }: Suspect, context: PipelineContext): Promise<void> {
-  const crashes = crashesOf(former);
+  const crashes = crashesOf(former, context);
   const progress = beginObject(object, former, context);
   if (crashes > CRASHES_BEFORE_ALONE) {
     const reason = `${crashes} runs ended without a word while this object was in work, the last time alone`;

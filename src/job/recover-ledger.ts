@@ -26,7 +26,6 @@ export async function recoverLedger(
         proveRecords(object, group, { source, maxDocumentBytes, signal, pool, fingerprint }),
     },
   );
-  await ledger.reload();
   if (rebuilt.recorded + rebuilt.doubtful === 0) return;
   log.info(
     `${state.uri} had no ledger of this source and index, so it was made anew from the index: ` +

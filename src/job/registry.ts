@@ -94,6 +94,11 @@ async function createForeignSink(path: string, options: Options, context: SinkCo
 /** What every run calls; a module need not be typed. */
 const neededMethods = ['inspect', 'prepare', 'sizeOf', 'write', 'finish', 'close'] as const;
 
+/** What ends because of a signal is no failure. */
+const wasAborted = (args: readonly unknown[]): boolean =>
+  args.some((arg) => typeof arg === 'object' && arg !== null && 'signal' in arg && isAborted(arg.signal));
+const isAborted = (signal: unknown): boolean => signal instanceof AbortSignal && signal.aborted;
+
 /** Whatever a foreign sink throws is its own failure and no bug of ours. */
 function withSinkErrors(sink: Sink, path: string): Sink {
   const explained = (error: unknown): never => {
@@ -106,7 +111,11 @@ function withSinkErrors(sink: Sink, path: string): Sink {
       if (typeof member !== 'function') return member;
       return (...args: unknown[]): unknown => {
         const result: unknown = Reflect.apply(member, target, args);
-        return result instanceof Promise ? result.catch(explained) : result;
+        if (!(result instanceof Promise)) return result;
+        return result.catch((error: unknown) => {
+          if (wasAborted(args)) throw error;
+          return explained(error);
+        });
       };
     },
   });

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { EmbatchError } from '../core/errors.js';
+import { describeError, EmbatchError } from '../core/errors.js';
 import type { Sink, Source } from '../core/interfaces.js';
 import { textFingerprint } from '../core/recipe.js';
-import { startHeartbeat } from '../ledger/heartbeat.js';
+import { isAnotherAtWork, startHeartbeat } from '../ledger/heartbeat.js';
 import { otherWriters } from '../ledger/lease.js';
 import type { Ledger } from '../ledger/objects/ledger.js';
 import { countAhead } from './count-ahead.js';
@@ -31,6 +31,7 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
         'or use `embatch run`.',
     );
   }
+  const anotherAtWork = await isAnotherAtWork(shard.state, shard.rank);
   const abandon = AbortSignal.any([context.abandon, ...lost]);
   const stop = AbortSignal.any([context.stop, ...lost]);
   // Every read and write under way listens; their number is bounded elsewhere.
@@ -39,10 +40,20 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     pool.cancel();
   };
   stop.addEventListener('abort', cancelPool, { once: true });
-  if (shard.isOldIndex && ledger.isEmpty && context.mode === 'run') {
-    await recoverLedger(shardRun, shard, { ledger, signal: stop });
+  // At once, while there is time: what is not acknowledged in the end was given up, and is no crash.
+  const release = (): void =>
+    void ledger.release().catch((error: unknown) => log.debug(describeError(error)));
+  context.stop.addEventListener('abort', release, { once: true });
+  if (context.mode === 'run') {
+    if (!shard.isOldIndex) await ledger.adopt([]);
+    else if (!ledger.isComplete || ledger.isDamaged) {
+      await recoverLedger(shardRun, shard, { ledger, signal: stop });
+    }
   }
   const text = textFingerprint(shard.embedding.recipe);
+  const departed = shard.isSharedOut
+    ? undefined
+    : departedOf(shardRun, { source, sink, ledger, signal: abandon });
   const settlements = createSettlements({
     sink,
     ledger,
@@ -50,13 +61,11 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     fingerprint: shard.fingerprint,
     text,
     removing: options.delete,
-    isUnknown: shard.isOldIndex && ledger.isEmpty,
+    departed,
+    stop,
     tally,
     signal: abandon,
   });
-  const departed = shard.isSharedOut
-    ? undefined
-    : departedOf(shardRun, { source, sink, ledger, signal: abandon });
   const replays = context.mode === 'retry' ? formerLetters.sorted() : undefined;
   closers.push(async () => replays?.close());
   const writer = createRowWriter(sink, { signal: abandon });
@@ -80,6 +89,7 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
       settlements,
       departed,
       suspects: [],
+      isAnotherAtWork: anotherAtWork,
       text,
       refreshText: options.refreshText,
       tally,

@@ -44,9 +44,12 @@ export async function* selectFailed(
       continue;
     }
     const skip = reasonToSkip(object);
-    if (skip !== undefined) {
+    if (skip !== undefined && kind === 'unchanged') {
+      // Archived since, for instance: what failed stands.
+      settleUnread(entry, context);
+    } else if (skip !== undefined) {
       skipUnopened(change, skip, context);
-    } else if (crashesOf(entry) >= CRASHES_BEFORE_ALONE) {
+    } else if (crashesOf(entry, context) >= CRASHES_BEFORE_ALONE) {
       suspects.push({ object, former: entry });
     } else {
       const letters = await replays.of(object.key);

@@ -32,7 +32,7 @@ export async function* selectObjects(context: PipelineContext): AsyncGenerator<O
     const skip = reasonToSkip(change.object);
     if (skip !== undefined) {
       skipUnopened(change, skip, context);
-    } else if (crashesOf(former) >= CRASHES_BEFORE_ALONE) {
+    } else if (crashesOf(former, context) >= CRASHES_BEFORE_ALONE) {
       suspects.push({ object: change.object, former });
     } else {
       yield beginObject(change.object, former, context);
@@ -40,19 +40,28 @@ export async function* selectObjects(context: PipelineContext): AsyncGenerator<O
   }
 }
 
-/** How many runs have died while they had the object in work, one after the other. */
-export const crashesOf = (former: LedgerEntry | undefined): number =>
-  former?.status === 'open' ? (former.crashes ?? 0) : 0;
+/**
+ * How many runs have died while they had the object in work, one after the other. While another run of this shard is at
+ * work, its objects look the same: then no object is under suspicion.
+ */
+export function crashesOf(
+  former: LedgerEntry | undefined,
+  { isAnotherAtWork }: Pick<PipelineContext, 'isAnotherAtWork'>,
+): number {
+  const crashes = former?.status === 'open' ? (former.crashes ?? 0) : 0;
+  return isAnotherAtWork ? Math.min(crashes, CRASHES_BEFORE_ALONE - 1) : crashes;
+}
 
 /** An object goes to work; the ledger knows of it before its first row is written. */
 export function beginObject(
   object: SourceObject,
   former: LedgerEntry | undefined,
-  { ledger, settlements, tally, text }: PipelineContext,
+  context: PipelineContext,
   replay?: Replay,
 ): ObjectProgress {
+  const { ledger, settlements, tally, text } = context;
   const { key, version } = object;
-  const begun = ledger.begin(former ?? { key, version, chunks: 0, text }, crashesOf(former));
+  const begun = ledger.begin(former ?? { key, version, chunks: 0, text }, crashesOf(former, context));
   const settle = (outcome: ObjectOutcome): void => {
     settlements.settle(outcome, former);
   };

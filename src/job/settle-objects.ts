@@ -2,6 +2,7 @@ import { objectHash, objectUri } from '../core/ids.js';
 import type { Abortable, Sink, StaleRows } from '../core/interfaces.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
 import type { Ledger } from '../ledger/objects/ledger.js';
+import type { Departed } from './departed.js';
 import type { ObjectOutcome } from './object-progress.js';
 import { noneCouldBeRead, type Tally } from './tally.js';
 
@@ -35,13 +36,15 @@ export interface SettlementOptions extends Abortable {
   readonly text: string;
   /** False keeps what changed and vanished objects left behind. */
   readonly removing: boolean;
-  /** The index was there, and the ledger does not know it: every object may have left something. */
-  readonly isUnknown: boolean;
+  /** Takes objects that went away while they were read; undefined where nothing may be concluded from that. */
+  readonly departed: Departed | undefined;
+  /** Once it has fired, nothing is concluded from objects that could not be read. */
+  readonly stop: AbortSignal;
   readonly tally: Tally;
 }
 
 export function createSettlements(options: SettlementOptions): Settlements {
-  const { sink, ledger, sourceId, fingerprint, text, removing, isUnknown, tally, signal } = options;
+  const { sink, ledger, sourceId, fingerprint, text, removing, departed, stop, tally, signal } = options;
   let waiting: { readonly stale: StaleRows; readonly entry: LedgerEntry }[] = [];
   let oldest = 0;
   const held: LedgerEntry[] = [];
@@ -81,12 +84,18 @@ export function createSettlements(options: SettlementOptions): Settlements {
         return;
       }
       commitHeld();
-      if (status === 'gone' && !removing) return;
+      if (status === 'gone' && former !== undefined) {
+        // With those that the listing lacks, and by their rules: a folder may have been unmounted.
+        removal = removal.then(() => departed?.add(former));
+        removal.catch(() => undefined);
+        return;
+      }
       // What failed as a whole keeps what it had: that is old, but better than nothing.
       const isWhollyFailed = status === 'failed' && chunks === 0;
-      const mayHaveLeftovers = former !== undefined || status === 'gone' || isUnknown || ledger.isDamaged;
+      const mayHaveLeftovers = former !== undefined || status === 'gone' || ledger.isDamaged;
       if (!removing || !mayHaveLeftovers || isWhollyFailed) {
-        ledger.commit(entry);
+        // Of one that is gone the rows stay then, and so does the note that it was begun.
+        if (status !== 'gone') ledger.commit(entry);
         return;
       }
       const object = objectHash(objectUri(sourceId, key));
@@ -97,7 +106,7 @@ export function createSettlements(options: SettlementOptions): Settlements {
     },
     removed: () => removal,
     async finish() {
-      if (!noneCouldBeRead(tally)) commitHeld();
+      if (!noneCouldBeRead(tally) && !stop.aborted) commitHeld();
       if (waiting.length > 0) remove();
       await removal;
     },

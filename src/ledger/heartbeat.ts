@@ -1,9 +1,11 @@
 import { hostname } from 'node:os';
-import { describeError } from '../core/errors.js';
+import { describeError, systemErrorCode } from '../core/errors.js';
 import type { Abortable, Logger, StateStore } from '../core/interfaces.js';
 import { shardName, type ShardRef } from './names.js';
 
 const INTERVAL_MS = 10_000;
+/** Who was not heard of for so long is dead. */
+const MAX_SILENCE_MS = 3 * INTERVAL_MS;
 
 export interface Heartbeat {
   /** Writes a last time and ends. Idempotent; never throws. */
@@ -17,6 +19,36 @@ export interface HeartbeatOptions {
 
 function heartbeatName(shard: ShardRef): string {
   return `shards/${shardName(shard)}/heartbeat.json`;
+}
+
+/**
+ * Whether another run of this shard is at work, as far as its heartbeat tells: on this machine its process must be alive,
+ * on another it must have been heard of lately. To be asked before the own heartbeat starts. Error: STATE.
+ */
+export async function isAnotherAtWork(store: StateStore, shard: ShardRef): Promise<boolean> {
+  const beat = parseBeat(await store.get(heartbeatName(shard)));
+  if (beat === undefined || (beat.host === hostname() && beat.pid === process.pid)) return false;
+  const isRecent = Date.now() - Date.parse(beat.time) < MAX_SILENCE_MS;
+  return isRecent && (beat.host !== hostname() || isAlive(beat.pid));
+}
+
+function parseBeat(bytes: Uint8Array | undefined) {
+  try {
+    const { time, host, pid } = JSON.parse(Buffer.from(bytes ?? []).toString()) as Record<string, unknown>;
+    return typeof time === 'string' && typeof pid === 'number' ? { time, host, pid } : undefined;
+  } catch {
+    // Nothing there yet, or damaged: then nobody was heard of.
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Someone else's process is alive, too.
+    return systemErrorCode(error) === 'EPERM';
+  }
 }
 
 /**

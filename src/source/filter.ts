@@ -15,8 +15,11 @@ export interface FilterOptions {
 export interface GlobbedSource extends Omit<Source, 'covers'> {
   /** As `Source.covers` without filters. */
   readonly reaches: (key: string) => boolean;
-  /** Whether there is such an object that is not listed for other reasons than globs, such as a hidden file. */
-  readonly leavesOut?: (key: string) => Promise<boolean>;
+  /**
+   * What became of an object that was not listed: `there`, but left out for other reasons than globs, such as a hidden
+   * file; `unknown` where a folder cannot be entered. Absent: what is not listed is `gone`.
+   */
+  readonly fateOf?: (key: string) => Promise<'gone' | 'there' | 'unknown'>;
   /**
    * The folder part of an S3 prefix, with its final slash; empty for folders. A glob matches a key where it
    * matches the whole of it or what follows this base.
@@ -60,9 +63,9 @@ export function filterSource(source: GlobbedSource, filter: Filter, log: Logger)
     uri: source.uri,
     list: (options) => listFiltered(source, filter, log, options),
     async covers(key, { filters = true } = {}) {
-      if (!source.reaches(key)) return false;
-      if (!filters) return true;
-      return filter.takes(key, source.globBase) && (await source.leavesOut?.(key)) !== true;
+      if (!source.reaches(key) || (filters && !filter.takes(key, source.globBase))) return false;
+      const fate = (await source.fateOf?.(key)) ?? 'gone';
+      return fate === 'gone' || (!filters && fate === 'there');
     },
     open: (object, options) => source.open(object, options),
     close: () => source.close(),

@@ -40,7 +40,7 @@ export async function createLocalSource(
     uri,
     globBase: '',
     reaches: (key) => file === undefined || key === file,
-    leavesOut: (key) => mayExist(join(root, key)),
+    fateOf: (key) => fateOf(join(root, key)),
     list: ({ signal } = {}) =>
       file === undefined ? walk(root, { ...options, signal }) : listFile(root, file),
     open: (object, openOptions) => openFile(join(root, object.key), object, openOptions),
@@ -74,13 +74,13 @@ async function locate(path: string): Promise<{ readonly root: string; readonly f
 }
 
 /** What is there and was not listed has been left out: by an option, as a link, or as no file. */
-async function mayExist(path: string): Promise<boolean> {
+async function fateOf(path: string): Promise<'gone' | 'there' | 'unknown'> {
   try {
     await lstat(path);
-    return true;
+    return 'there';
   } catch (error) {
     // Anything else, such as a folder that may not be entered, says nothing.
-    return !['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
+    return ['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '') ? 'gone' : 'unknown';
   }
 }
 

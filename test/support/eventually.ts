@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 const POLL_MS = 5;
-const GIVE_UP_MS = 20_000;
+const GIVE_UP_MS = 60_000;
 
-/** Resolves once `condition` holds; rejects, saying what was waited for, when it does not within 20 seconds. */
+/** Resolves once `condition` holds; rejects, saying what was waited for, when it does not within a minute. */
 export async function eventually(
   description: string,
   condition: () => boolean | Promise<boolean>,

@@ -22,8 +22,8 @@ export async function lookOnce(verification: Verification, options: OnceOptions)
   const ledger = await openLedgerOf(verification);
   try {
     if (ledger.isEmpty) {
-      verification.log.info(
-        `${verification.state.uri} has no ledger of this source and index: what is whole is told from the index alone`,
+      verification.log.warn(
+        `${verification.state.uri} has no ledger of this source and index: what is whole is told from the index alone. If there should be one, check --state`,
       );
     }
     const { verdicts, counts } = lookAtAll(verification, {
@@ -61,7 +61,7 @@ async function createSampler(verification: Verification, rereader: Rereader, see
       const counts: SampleCounts = { compared: 0, identical: 0, differing: 0, minCosine: null, passedOver };
       const sample = compareSample(reservoir.items, { ...rereading, sink }, counts);
       for await (const { finding, sampled } of sample) {
-        tally.addFinding(finding);
+        tally.addSampled(finding);
         await repairs?.noteRow(sampled);
       }
       return { asked, seed, ...counts };

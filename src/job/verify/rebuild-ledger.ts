@@ -13,14 +13,10 @@ export interface Rebuilt {
   readonly doubtful: number;
 }
 
-/** Entries are stored at least so often. */
-const FLUSH_EVERY = 10_000;
-
 /**
  * Makes the ledger anew from what the index holds: for every object of the source id, also those beyond prefix and
  * filters. What failed or was skipped stays as the ledger has it, if it has it: the index knows nothing of that. Nothing
- * is written before all was seen; what `ledger.entries` gives does not change, so open it again to read the outcome.
- * Errors: SOURCE, SINK, STATE.
+ * is written before all was seen, and then all of it at once. Errors: SOURCE, SINK, STATE.
  */
 export async function rebuildLedger(
   lookedAt: LookedAt,
@@ -38,13 +34,7 @@ export async function rebuildLedger(
       else if (entry.status === 'open') doubtful += 1;
       await entries.add(entry);
     }
-    let waiting = 0;
-    for await (const entry of entries.read()) {
-      ledger.commit(entry);
-      waiting += 1;
-      if (waiting % FLUSH_EVERY === 0) await ledger.flush();
-    }
-    await ledger.flush();
+    await ledger.adopt(entries.read());
   } finally {
     await entries.close();
   }

@@ -79,6 +79,15 @@ export class FoundTally {
     if (this.#accounted.length < MAX_NAMED) this.#accounted.push({ key, status: state, reason });
   }
 
+  /** What a sampled row showed of an object that seemed to be well. */
+  addSampled(finding: Finding): void {
+    if (!this.#findings.some(({ key }) => key === finding.key)) {
+      this.#objects.differing += 1;
+      if (this.#objects.verified > 0) this.#objects.verified -= 1;
+    }
+    this.addFinding(finding);
+  }
+
   addFinding(finding: Finding): void {
     this.#objects[finding.finding] += 1;
     this.#findingsTotal += 1;

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { describeError } from '../../core/errors.js';
+import { describeError, EmbatchError } from '../../core/errors.js';
 import type { Logger } from '../../core/interfaces.js';
 import type { Options } from '../../core/options.js';
+import { counted } from '../../core/units.js';
 import { takeLease } from '../take-lease.js';
 import { newRunId } from '../run-id.js';
 import { runJob } from '../run.js';
@@ -31,6 +32,9 @@ type Ending = Pick<VerifyReport, 'source' | 'sink' | 'state' | 'shard' | 'rebuil
  */
 export async function verifyJob(options: Options, context: VerifyContext): Promise<VerifyReport> {
   const started = performance.now();
+  if (options.seed !== undefined && options.sample === undefined) {
+    throw new EmbatchError('USAGE', '--seed draws a sample: give --sample with it, the number of rows.');
+  }
   const seed = options.seed ?? randomInt(SEEDS);
   const first = await withVerification(options, context, async (verification, rereader) => {
     const rebuilt = options.rebuildLedger ? await rebuild(verification, rereader) : undefined;
@@ -130,7 +134,9 @@ async function repair(
 ): Promise<Ending> {
   const { log, stop, abandon } = context;
   const { objects, findings, findingsTotal } = before;
-  log.info(`${objects.differing} objects differ: a run mends them, then all is looked at again`);
+  log.info(
+    `${counted(objects.differing, 'object')} with differences: a run mends them, then all is looked at again`,
+  );
   const run = await runJob(repairOptions(options), { mode: 'run', log, stop, abandon, countAhead: false });
   stop.throwIfAborted();
   const repaired: Repaired = { found: { objects, findings, findingsTotal }, rowsRemoved, run };

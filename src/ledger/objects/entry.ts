@@ -24,19 +24,28 @@ export interface LedgerEntry {
   readonly letters?: number;
 }
 
+/** As it is stored. */
+export interface StampedEntry extends LedgerEntry {
+  /**
+   * When it was committed, in milliseconds since 1970, and later than all that was known then: of two entries of one key
+   * the later counts, whichever run wrote it, as in the index the last writer wins.
+   */
+  readonly at: number;
+}
+
 /** One line of JSON, as an array: a ledger holds millions of them. */
-export function formatEntry(entry: LedgerEntry): string {
-  const { key, version, status, chunks, text, reason, crashes, letters } = entry;
+export function formatEntry(entry: StampedEntry): string {
+  const { key, version, status, chunks, text, at, reason, crashes, letters } = entry;
   const optional = [reason, crashes, letters];
   while (optional.length > 0 && optional.at(-1) === undefined) optional.pop();
   // JSON writes undefined as null in an array.
-  return JSON.stringify([key, version, status, chunks, text, ...optional]);
+  return JSON.stringify([key, version, status, chunks, text, at, ...optional]);
 }
 
 const statuses: readonly unknown[] = ['done', 'skipped', 'failed', 'open', 'removed'];
 
 /** undefined for anything that {@link formatEntry} does not write. */
-export function parseEntry(line: string): LedgerEntry | undefined {
+export function parseEntry(line: string): StampedEntry | undefined {
   let values: unknown;
   try {
     values = JSON.parse(line);
@@ -45,9 +54,9 @@ export function parseEntry(line: string): LedgerEntry | undefined {
     return undefined;
   }
   if (!Array.isArray(values)) return undefined;
-  const [key, version, status, chunks, text, reason, crashes, letters] = values as unknown[];
+  const [key, version, status, chunks, text, at, reason, crashes, letters] = values as unknown[];
   if (typeof key !== 'string' || typeof version !== 'string' || typeof text !== 'string') return undefined;
-  if (typeof chunks !== 'number' || !statuses.includes(status)) return undefined;
+  if (typeof chunks !== 'number' || typeof at !== 'number' || !statuses.includes(status)) return undefined;
   return {
     key,
     version,
@@ -55,6 +64,7 @@ export function parseEntry(line: string): LedgerEntry | undefined {
     status: status as LedgerEntry['status'],
     chunks,
     text,
+    at,
     ...(typeof reason === 'string' ? { reason } : {}),
     ...(typeof crashes === 'number' ? { crashes } : {}),
     ...(typeof letters === 'number' ? { letters } : {}),

@@ -1,6 +1,6 @@
 import type { Abortable, StateStore } from '../../core/interfaces.js';
 import { shardName, type ShardRef } from '../names.js';
-import { byKey, type LedgerEntry } from './entry.js';
+import { byKey, type LedgerEntry, type StampedEntry } from './entry.js';
 import { mergeSorted } from './merge-sorted.js';
 import { readSortedFile, removeSortedFile, writeSortedFile, type SortedFile } from './sorted-file.js';
 
@@ -30,7 +30,11 @@ export class Journal {
   /** Journals of this run; those of a level hold as much as all of the level below. */
   readonly #levels: SortedFile[][] = [];
   #sequence = 0;
-  #waiting: LedgerEntry[] = [];
+  #waiting: StampedEntry[] = [];
+  /** The latest time that was given to an entry. */
+  #latest = 0;
+  /** What {@link FileHead} says of the files that are written from now on. */
+  isComplete = false;
   /** Entries taken so far, and how many of them are stored. */
   #taken = 0;
   #stored = 0;
@@ -51,11 +55,21 @@ export class Journal {
 
   /** Takes an entry; it is stored within {@link FLUSH_MS}. Gives the number that `upTo` takes. */
   add(entry: LedgerEntry): number {
-    this.#waiting.push(entry);
+    this.#waiting.push(this.stamped(entry));
     this.#taken += 1;
     if (this.#waiting.length % FLUSH_ENTRIES === 0) void this.flush();
     this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
     return this.#taken;
+  }
+
+  /** Makes all entries from now on later than this time: a clock may be behind those of other machines. */
+  startAfter(time: number): void {
+    this.#latest = Math.max(this.#latest, time);
+  }
+
+  stamped(entry: LedgerEntry): StampedEntry {
+    this.#latest = Math.max(Date.now(), this.#latest + 1);
+    return { ...entry, at: this.#latest };
   }
 
   /** Resolves when the entry with this number, and all before it, are stored. Error: STATE. */
@@ -87,13 +101,13 @@ export class Journal {
   /** Writes a file of this run. Error: STATE. */
   async writeFile(
     kind: 'journal' | 'snapshot',
-    entries: AsyncIterable<LedgerEntry> | Iterable<LedgerEntry>,
+    entries: AsyncIterable<StampedEntry> | Iterable<StampedEntry>,
     absorbs: readonly string[],
     options: Abortable,
   ): Promise<SortedFile> {
     const { store, run, shard } = this.#options;
     const name = `${this.#stem}-${String(this.#sequence).padStart(6, '0')}`;
-    const head = { kind, run, shard, sequence: this.#sequence, absorbs };
+    const head = { kind, run, shard, sequence: this.#sequence, absorbs, complete: this.isComplete };
     this.#sequence += 1;
     return { name, head: await writeSortedFile(store, name, head, entries, options) };
   }
@@ -124,8 +138,9 @@ export class Journal {
     if (files.length < MAX_JOURNALS) return;
     const entries = mergeSorted(files.map((file) => readSortedFile(store, file, onDamage, options)));
     const whole = await this.writeFile('journal', entries, [], options);
-    for (const file of files) await removeSortedFile(store, file, options);
+    // Before anything is removed: what may be gone must not be read again.
     this.#levels[level] = [];
+    for (const file of files) await removeSortedFile(store, file, options);
     await this.#addFile(whole, level + 1, options);
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { compareUtf8 } from '../../core/bytes-order.js';
 import type { Abortable, StateStore } from '../../core/interfaces.js';
 import type { ShardRef } from '../names.js';
-import type { LedgerEntry } from './entry.js';
+import type { StampedEntry } from './entry.js';
 import { mergeSorted } from './merge-sorted.js';
 import {
   FileGoneError,
@@ -58,7 +58,7 @@ export class LedgerFiles {
     files: readonly SortedFile[],
     shard: ShardRef,
     options: Abortable,
-  ): AsyncGenerator<LedgerEntry> {
+  ): AsyncGenerator<StampedEntry> {
     let current = files;
     let last: string | undefined;
     for (let attempt = 1; ; attempt++) {
@@ -80,6 +80,17 @@ export class LedgerFiles {
     }
   }
 
+  /** Whether files that know all of their keys cover those of a shard: its own, that of all, or all of some number. */
+  isComplete(files: readonly SortedFile[], shard: ShardRef): boolean {
+    const shards = files.flatMap(({ head }) => (head.complete ? [head.shard] : []));
+    return shards.some(
+      ({ index, count }) =>
+        count === 1 ||
+        (count === shard.count && index === shard.index) ||
+        new Set(shards.filter((other) => other.count === count).map((other) => other.index)).size === count,
+    );
+  }
+
   /** Removes the files that nobody needs any more: every shard of some number has a snapshot with their entries. */
   async removeSuperseded(options: Abortable): Promise<void> {
     const files = await this.list(options);
@@ -96,7 +107,7 @@ export class LedgerFiles {
     }
   }
 
-  #merged(files: readonly SortedFile[], shard: ShardRef, options: Abortable): AsyncGenerator<LedgerEntry> {
+  #merged(files: readonly SortedFile[], shard: ShardRef, options: Abortable): AsyncGenerator<StampedEntry> {
     const { store, onDamage } = this.#place;
     return mergeSorted(
       files.flatMap((file) => {
@@ -118,8 +129,8 @@ export class LedgerFiles {
 }
 
 async function* filtered(
-  entries: AsyncIterable<LedgerEntry>,
+  entries: AsyncIterable<StampedEntry>,
   counts: (key: string) => boolean,
-): AsyncGenerator<LedgerEntry> {
+): AsyncGenerator<StampedEntry> {
   for await (const entry of entries) if (counts(entry.key)) yield entry;
 }

@@ -1,9 +1,9 @@
 import type { Abortable, Logger } from '../../core/interfaces.js';
 import type { ShardRef } from '../names.js';
-import type { LedgerEntry } from './entry.js';
+import type { LedgerEntry, StampedEntry } from './entry.js';
 import { Journal } from './journal.js';
 import { folderOf, LedgerFiles, type LedgerPlace } from './ledger-files.js';
-import { sweepHeadless } from './sorted-file.js';
+import { sweepRemains, type SortedFile } from './sorted-file.js';
 
 /** What is in the index, object by object: what a run need not do again. */
 export interface Ledger {
@@ -13,8 +13,16 @@ export interface Ledger {
   readonly isEmpty: boolean;
   /** True once something could not be read: objects that seem new may have rows in the index. */
   readonly isDamaged: boolean;
-  /** Lets `entries` give what was stored since. Error: STATE. */
-  reload(): Promise<void>;
+  /**
+   * True where all that the index holds of this shard's keys is known: the ledger began with the index, or was made from
+   * it. Else it was lost, or a part of it.
+   */
+  readonly isComplete: boolean;
+  /**
+   * Takes entries, ascending, that tell all that the index holds of this shard's keys: stored at once or not at all. From
+   * then on `entries` gives them, and the ledger is complete. Error: STATE.
+   */
+  adopt(entries: AsyncIterable<LedgerEntry> | Iterable<LedgerEntry>): Promise<void>;
   /**
    * Notes that an object is being written from now on, and takes back what is known of it: whatever ends the run, the
    * next one knows that the index may hold half of it. Gives the number that `begun` takes.
@@ -36,7 +44,9 @@ export interface Ledger {
   flush(options?: Abortable): Promise<void>;
   /** Rolls all that is known of this shard's keys into one file, and removes what nobody needs any more. Error: STATE. */
   roll(options?: Abortable): Promise<void>;
-  /** Stores what is known, and that what is still in work was given up in good order. Error: STATE. Idempotent. */
+  /** Stores that what is in work is given up in good order, unless it is committed later. Error: STATE. */
+  release(): Promise<void>;
+  /** The same, as the end of the run. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -64,8 +74,11 @@ const MAX_FILES = 256;
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const { store, run, shard, log, before = () => Promise.resolve() } = options;
   let isDamaged = false;
+  const told = new Set<string>();
   const onDamage = (what: string): void => {
     isDamaged = true;
+    if (told.has(what)) return;
+    told.add(what);
     log.warn(`the ledger is incomplete: ${what}. Objects that it does not know are embedded again.`);
   };
   const place: LedgerPlace = { ...options, onDamage };
@@ -74,30 +87,46 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const journal = new Journal({ store, folder, run, shard, writer: options.writer, before, onDamage });
   /** Objects in work, and how many runs have died with each. */
   const inWork = new Map<string, { readonly entry: LedgerEntry; readonly crashes: number }>();
-  let isClosed = false;
 
   const roll = async (abortable: Abortable): Promise<void> => {
     const found = await files.list(abortable);
     const absorbs = found.map(({ name }) => name);
     await journal.writeFile('snapshot', living(files.read(found, shard, abortable)), absorbs, abortable);
     await files.removeSuperseded(abortable);
-    await sweepHeadless(store, `${folder}/`, run, abortable);
+    await sweepRemains(store, `${folder}/`, run, abortable);
   };
 
-  let opened = await files.list();
+  let opened: readonly SortedFile[] = [];
+  const reload = async (): Promise<void> => {
+    opened = await files.list();
+    journal.startAfter(Math.max(0, ...opened.map(({ head }) => head.newest)));
+    journal.isComplete ||= files.isComplete(opened, shard);
+  };
+  const release = async (): Promise<void> => {
+    for (const { entry, crashes } of inWork.values()) {
+      journal.add(crashes === 0 ? entry : { ...entry, crashes });
+    }
+    await journal.flush();
+  };
+  await reload();
   if (opened.length > MAX_FILES) {
     await roll({});
-    opened = await files.list();
+    await reload();
   }
 
   return {
-    entries: (abortable = {}) => living(files.read(opened, shard, abortable)),
+    entries: (abortable = {}) => unstamped(living(files.read(opened, shard, abortable))),
     get isEmpty() {
       return opened.length === 0;
     },
-    async reload() {
+    get isComplete() {
+      return journal.isComplete;
+    },
+    async adopt(entries) {
       await journal.flush();
-      opened = await files.list();
+      journal.isComplete = true;
+      await journal.writeFile('journal', stamped(entries, journal), [], {});
+      await reload();
     },
     get isDamaged() {
       return isDamaged;
@@ -122,21 +151,29 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       const isRolled = opened.every(
         ({ head }) => head.kind === 'snapshot' && head.shard.count === shard.count,
       );
-      if (journal.isUsed || !isRolled) await roll(abortable);
+      if (journal.isUsed || !isRolled || isDamaged) await roll(abortable);
     },
+    release,
     async close() {
-      if (isClosed) return;
-      isClosed = true;
-      for (const { entry, crashes } of inWork.values()) {
-        journal.add(crashes === 0 ? entry : { ...entry, crashes });
-      }
+      await release();
+      inWork.clear();
       journal.close();
-      await journal.flush();
     },
   };
 }
 
+async function* unstamped(entries: AsyncIterable<StampedEntry>): AsyncGenerator<LedgerEntry> {
+  for await (const { at: _, ...entry } of entries) yield entry;
+}
+
+async function* stamped(
+  entries: AsyncIterable<LedgerEntry> | Iterable<LedgerEntry>,
+  journal: Journal,
+): AsyncGenerator<StampedEntry> {
+  for await (const entry of entries) yield journal.stamped(entry);
+}
+
 /** Entries of objects that are gone only hide older ones. */
-async function* living(entries: AsyncIterable<LedgerEntry>): AsyncGenerator<LedgerEntry> {
+async function* living<Entry extends LedgerEntry>(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
   for await (const entry of entries) if (entry.status !== 'removed') yield entry;
 }

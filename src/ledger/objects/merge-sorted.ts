@@ -2,17 +2,17 @@ import { byKey } from './entry.js';
 
 interface Head<Item> {
   readonly item: Item;
-  /** Position in the list of inputs: later ones are newer. */
+  /** Position in the list of inputs, where the time does not decide. */
   readonly age: number;
   readonly rest: AsyncIterator<Item>;
 }
 
 /**
- * Merges ascending inputs into one, of equal keys only the item of the latest input. Holds one item of each.
+ * Merges ascending inputs into one, of equal keys only the latest item. Holds one item of each.
  *
  * @param inputs oldest first, each ascending by the UTF-8 bytes of its keys
  */
-export async function* mergeSorted<Item extends { readonly key: string }>(
+export async function* mergeSorted<Item extends { readonly key: string; readonly at: number }>(
   inputs: readonly AsyncIterable<Item>[],
 ): AsyncGenerator<Item> {
   const iterators = inputs.map((input) => input[Symbol.asyncIterator]());
@@ -38,7 +38,7 @@ export async function* mergeSorted<Item extends { readonly key: string }>(
 }
 
 /** Where a head belongs: behind all that are to be taken later. */
-function placeOf<Item extends { readonly key: string }>(
+function placeOf<Item extends { readonly key: string; readonly at: number }>(
   head: Head<Item>,
   heads: readonly Head<Item>[],
 ): number {
@@ -47,9 +47,12 @@ function placeOf<Item extends { readonly key: string }>(
   while (low < high) {
     const middle = (low + high) >> 1;
     const other = heads[middle] as Head<Item>;
-    if (byKey(other.item, head.item) > 0 || (other.item.key === head.item.key && other.age < head.age)) {
+    if (byKey(other.item, head.item) > 0 || (other.item.key === head.item.key && isOlder(other, head))) {
       low = middle + 1;
     } else high = middle;
   }
   return low;
 }
+
+const isOlder = <Item extends { readonly at: number }>(a: Head<Item>, b: Head<Item>): boolean =>
+  a.item.at === b.item.at ? a.age < b.age : a.item.at < b.item.at;

@@ -3,7 +3,7 @@ import { gunzip, gzip } from 'node:zlib';
 import type { Abortable, StateStore } from '../../core/interfaces.js';
 import { mapConcurrent } from '../../core/streams.js';
 import type { ShardRef } from '../names.js';
-import { formatEntry, parseEntry, type LedgerEntry } from './entry.js';
+import { formatEntry, parseEntry, type StampedEntry } from './entry.js';
 
 /**
  * What a file of entries says of itself. It is written last: a file without it does not exist, so a kill at any
@@ -19,6 +19,10 @@ export interface FileHead {
   readonly sequence: number;
   readonly blocks: number;
   readonly entries: number;
+  /** The latest time of an entry. */
+  readonly newest: number;
+  /** With it and what came later, all that the index holds of this shard's keys is known. */
+  readonly complete: boolean;
   /** Names of files whose entries, as far as they are of this shard's keys, are in this one. */
   readonly absorbs: readonly string[];
 }
@@ -38,12 +42,13 @@ const decompress = promisify(gunzip);
 export async function writeSortedFile(
   store: StateStore,
   name: string,
-  head: Omit<FileHead, 'blocks' | 'entries'>,
-  entries: AsyncIterable<LedgerEntry> | Iterable<LedgerEntry>,
+  head: Omit<FileHead, 'blocks' | 'entries' | 'newest'>,
+  entries: AsyncIterable<StampedEntry> | Iterable<StampedEntry>,
   options: Abortable = {},
 ): Promise<FileHead> {
   let blocks = 0;
   let count = 0;
+  let newest = 0;
   let lines: string[] = [];
   let characters = 0;
   const endBlock = async (): Promise<void> => {
@@ -58,10 +63,11 @@ export async function writeSortedFile(
     lines.push(line);
     characters += line.length;
     count += 1;
+    newest = Math.max(newest, entry.at);
     if (characters >= BLOCK_CHARACTERS) await endBlock();
   }
   await endBlock();
-  const whole: FileHead = { ...head, blocks, entries: count };
+  const whole: FileHead = { ...head, blocks, entries: count, newest };
   await store.put(`${name}/${HEAD}`, `${JSON.stringify(whole)}\n`, options);
   return whole;
 }
@@ -113,6 +119,7 @@ function parseHead(text: string): FileHead | undefined {
     typeof head.run === 'string' &&
     typeof head.sequence === 'number' &&
     typeof head.blocks === 'number' &&
+    typeof head.newest === 'number' &&
     typeof head.shard?.count === 'number' &&
     Array.isArray(head.absorbs);
   return isHead ? (head as FileHead) : undefined;
@@ -130,7 +137,7 @@ export async function* readSortedFile(
   { name, head }: SortedFile,
   onDamage: (what: string) => void,
   options: Abortable = {},
-): AsyncGenerator<LedgerEntry> {
+): AsyncGenerator<StampedEntry> {
   for (let block = 0; block < head.blocks; block++) {
     const path = blockName(name, block);
     const bytes = await store.get(path, options);
@@ -170,19 +177,25 @@ export async function removeSortedFile(
   for (let block = 0; block < head.blocks; block++) await store.delete(blockName(name, block), options);
 }
 
-/** Removes what killed writers left: blocks of runs a day older than `run` that have no head. Error: STATE. */
-export async function sweepHeadless(
+/**
+ * Removes what is no file: blocks without a head of runs a day older than `run`, which killed writers left, and files
+ * whose head is damaged. Error: STATE.
+ */
+export async function sweepRemains(
   store: StateStore,
   prefix: string,
   run: string,
   options: Abortable = {},
 ): Promise<void> {
   const paths = await store.list(prefix, options);
-  const whole = new Set(paths.filter((path) => path.endsWith(`/${HEAD}`)).map(folderOfPath));
+  const whole = await listSortedFiles(store, prefix, () => undefined, options);
+  const names = new Set(whole.map(({ name }) => name));
+  const headed = new Set(paths.filter((path) => path.endsWith(`/${HEAD}`)).map(folderOfPath));
   const limit = timeOfRun(run) - DEAD_AFTER_MS;
   for (const path of paths) {
-    if (whole.has(folderOfPath(path))) continue;
-    if (timeOfRun(path.slice(prefix.length)) < limit) await store.delete(path, options);
+    const folder = folderOfPath(path);
+    if (names.has(folder)) continue;
+    if (headed.has(folder) || timeOfRun(path.slice(prefix.length)) < limit) await store.delete(path, options);
   }
 }
 

@@ -117,7 +117,11 @@ test('a source covers what its globs take below it; without filters, all that li
   const filter = compileFilter({ include: ['*.md'], exclude: ['drafts'] });
   const base = sourceOf([]);
   const source = filterSource(
-    { ...base, leavesOut: (key) => Promise.resolve(key.startsWith('.')) },
+    {
+      ...base,
+      fateOf: (key) =>
+        Promise.resolve(key.startsWith('.') ? 'there' : key.startsWith('locked/') ? 'unknown' : 'gone'),
+    },
     filter,
     recordingLogger(),
   );
@@ -126,6 +130,7 @@ test('a source covers what its globs take below it; without filters, all that li
     ['a.txt', false, true],
     ['drafts/a.md', false, true],
     ['.hidden.md', false, true],
+    ['locked/a.md', false, false],
     ['elsewhere/a.md', false, false],
   ] as const) {
     assert.equal(await source.covers(key), filtered, key);

@@ -251,6 +251,68 @@ describe('the ledger', () => {
     assert.deepEqual([names.includes(old), names.includes(young)], [false, true]);
   });
 
+  it('lets the later entry count, whichever run wrote it and whatever its clock says', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    await run(store, { run: 'run-1' }, [entry('a'), entry('b')]);
+    const older = await open(store, { run: 'run-2' });
+    // A newer run finds everything unchanged, and rolls up what it knows.
+    await run(store, { run: 'run-3' }, [entry('c')]);
+    older.commit({ ...entry('a'), status: 'removed', chunks: 0 });
+    await older.close();
+    const known = await all(await open(store, { run: 'run-4' }));
+    assert.deepEqual(known, [entry('b'), entry('c')]);
+
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() - 3_600_000 });
+    await run(store, { run: 'run-0' }, [entry('b', 'v2')], true);
+    t.mock.timers.reset();
+    assert.deepEqual(await all(await open(store, { run: 'run-5' })), [entry('b', 'v2'), entry('c')]);
+  });
+
+  it('is complete where it began with the index or was made from it, for those keys and all who share them', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    const isComplete = async (index: number, count: number): Promise<boolean> =>
+      (await open(store, { run: 'run-9', index, count })).isComplete;
+    await run(store, { run: 'run-1' }, [entry('a')], true);
+    assert.equal(await isComplete(0, 1), false);
+    for (const index of [0, 1]) {
+      const half = await open(store, { run: `run-2${index}`, index, count: 2 });
+      await half.adopt([entry(`of-${index}`)]);
+      await half.close();
+      const others = [await isComplete(0, 2), await isComplete(1, 2), await isComplete(0, 1)];
+      assert.deepEqual(others, index === 0 ? [true, false, false] : [true, true, true]);
+    }
+    assert.equal(await isComplete(2, 5), true);
+    assert.equal((await all(await open(store, { run: 'run-9' }))).length, 3);
+  });
+
+  it('adopts all entries or none', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    const ledger = await open(store);
+    async function* broken(): AsyncGenerator<LedgerEntry> {
+      for (let n = 0; n < 5000; n++) {
+        if (n === 4000) throw new Error('killed');
+        yield await Promise.resolve(entry(`key-${String(n).padStart(5, '0')}-${'x'.repeat(100)}`));
+      }
+    }
+    await assert.rejects(ledger.adopt(broken()), /killed/);
+    const after = await open(store, { run: 'run-2' });
+    assert.deepEqual([await all(after), after.isComplete], [[], false]);
+  });
+
+  it('removes a file whose head is damaged when it rolls up, and warns of it once a run', async (t) => {
+    const store = createFileState(await tempFolder(t));
+    await run(store, { run: 'run-1' }, [entry('a')], true);
+    const [head = ''] = (await store.list('ledger/')).filter((name) => name.endsWith('head.json'));
+    await store.put(head, 'garbage');
+    const log = recordingLogger();
+    const ledger = await open(store, { run: 'run-2' }, log);
+    ledger.commit(entry('b'));
+    await ledger.roll();
+    await ledger.close();
+    assert.equal(log.lines.filter((line) => line.includes('is damaged')).length, 1);
+    assert.equal((await store.list('ledger/')).filter((name) => name.includes('run-1')).length, 0);
+  });
+
   it('reads on while others roll up and remove what it is reading', async (t) => {
     const store = createFileState(await tempFolder(t));
     const keys = Array.from(
