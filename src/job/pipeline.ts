@@ -6,7 +6,13 @@ import type { ObjectProgress } from './object-progress.js';
 import type { PipelineContext, Suspect } from './pipeline-context.js';
 import { deadLetter } from './record-failure.js';
 import { BUNDLE_BYTES, readObjects, type TrackedPart } from './read-objects.js';
-import { beginObject, CRASHES_BEFORE_ALONE, crashesOf, selectObjects } from './select-objects.js';
+import {
+  beginObject,
+  CRASHES_ALONE,
+  CRASHES_BEFORE_ALONE,
+  crashesOf,
+  selectObjects,
+} from './select-objects.js';
 import { selectFailed } from './select-failed.js';
 import { writeBundle } from './write-results.js';
 
@@ -36,8 +42,8 @@ export async function runPipeline(context: PipelineContext): Promise<void> {
 async function embedSuspect({ object, former }: Suspect, context: PipelineContext): Promise<void> {
   const crashes = crashesOf(former, context);
   const progress = beginObject(object, former, context);
-  if (crashes > CRASHES_BEFORE_ALONE) {
-    const reason = `${crashes} runs ended without a word while this object was in work, the last time alone`;
+  if (crashes >= CRASHES_BEFORE_ALONE + CRASHES_ALONE) {
+    const reason = `${crashes} runs ended without a word while this object was in work, the last ${CRASHES_ALONE} times alone`;
     await deadLetter(progress, { record: null, stage: 'embed', reason }, context);
     progress.answered();
     return;

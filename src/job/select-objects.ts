@@ -8,8 +8,10 @@ import type { PipelineContext } from './pipeline-context.js';
 import type { Replay } from './replay.js';
 import { count } from './tally.js';
 
-/** An object that runs have died with so often is tried alone, and given up when it ends another run. */
+/** An object that runs have died with so often is tried alone. */
 export const CRASHES_BEFORE_ALONE = 2;
+/** And given up when it has ended so many more: a run that is killed by others may hit an innocent one once. */
+export const CRASHES_ALONE = 2;
 
 /**
  * The objects of this shard that must be read: new ones, and those that changed since the ledger has them. What need

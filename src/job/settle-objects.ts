@@ -9,7 +9,7 @@ import { noneCouldBeRead, type Tally } from './tally.js';
 /** Objects whose leftovers are removed together: a request, or a version of a table, for all of them. */
 const REMOVED_TOGETHER = 256;
 /** How long the leftovers of an object wait for others. */
-const MAX_WAIT_MS = 5000;
+const MAX_WAIT_MS = 1000;
 /** Objects that could not be read are kept back up to so many, see {@link Settlements}. */
 const MAX_HELD = 10_000;
 
@@ -46,11 +46,13 @@ export interface SettlementOptions extends Abortable {
 export function createSettlements(options: SettlementOptions): Settlements {
   const { sink, ledger, sourceId, fingerprint, text, removing, departed, stop, tally, signal } = options;
   let waiting: { readonly stale: StaleRows; readonly entry: LedgerEntry }[] = [];
-  let oldest = 0;
+  let timer: NodeJS.Timeout | undefined;
   const held: LedgerEntry[] = [];
   let removal: Promise<void> = Promise.resolve();
 
   const remove = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
     const taken = waiting;
     waiting = [];
     // One after the other: a failure ends them all, and their objects stay in work.
@@ -99,10 +101,10 @@ export function createSettlements(options: SettlementOptions): Settlements {
         return;
       }
       const object = objectHash(objectUri(sourceId, key));
-      if (waiting.length === 0) oldest = Date.now();
       const keep = status === 'gone' ? undefined : { version, fingerprint };
       waiting.push({ stale: { object, keep }, entry });
-      if (waiting.length >= REMOVED_TOGETHER || Date.now() - oldest > MAX_WAIT_MS) remove();
+      timer ??= setTimeout(remove, MAX_WAIT_MS).unref();
+      if (waiting.length >= REMOVED_TOGETHER) remove();
     },
     removed: () => removal,
     async finish() {

@@ -60,6 +60,7 @@ test('an object that runs die with is tried alone at the end, then given up, and
   assert.match(alone.stderr, /b\.md was in work when 2 runs ended without a word: it is tried alone/);
 
   await die(folder, ['c.md']);
+  await die(folder, ['c.md']);
   const third = await runCli(run, { cwd: folder });
   const { objects, exitCode, deadLetters } = summaryOf(third);
   assert.deepEqual([exitCode, objects.failed, objects.unchanged], [20, 1, 2]);
