@@ -4,7 +4,7 @@ import type { RunSummary } from '#embatch/job/summary.js';
 import { testData } from '../../support/paths.js';
 import { runCli, s3Environment, type Ended } from '../../support/run-cli.js';
 
-const tiny = ['--model', testData('models/tiny-bert'), '--workers', '1', '--no-progress', '--json'];
+export const tiny = ['--model', testData('models/tiny-bert'), '--workers', '1', '--no-progress', '--json'];
 
 const fastClock = new URL('fast-clock.js', import.meta.url).href;
 
