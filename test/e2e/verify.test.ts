@@ -238,6 +238,7 @@ test('a sample finds a text and a vector that were altered, and the same sample 
   assert.equal((await verify()).status, 'clean', 'facts alone do not tell');
   const sampled = await verify('--sample', '10000');
   assert.deepEqual(found(sampled), ['b.md vector', 'plain.jsonl text']);
+  assert.equal(sampled.objects.differing, 2);
   assert.match(
     sampled.findings[0]?.detail ?? '',
     /^chunk 0 holds another vector than its text gives: cosine \d\.\d{7}, elements differ by up to 1\.0e-4$/,

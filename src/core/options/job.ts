@@ -20,7 +20,7 @@ export const jobOptions = {
     commands: run,
     value: '<uri>',
     describe:
-      'Folder or s3://… for summary, heartbeat, dead letters and leases; shards of one job share it. By default beside a local sink, else below ./.embatch/.',
+      'Folder or s3://… for ledger, summary, heartbeat, dead letters and leases; shards of one job share it. By default beside a local sink, else below ./.embatch/.',
   }),
   workers: integer({
     group: 'Job',

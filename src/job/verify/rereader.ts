@@ -1,5 +1,6 @@
 import { assertSameSpace, fingerprint, newIndexInfo } from '../../core/recipe.js';
-import type { SourceObject } from '../../core/interfaces.js';
+import { EmbatchError } from '../../core/errors.js';
+import type { IndexInfo, SourceObject } from '../../core/interfaces.js';
 import { resolveEmbedding, resolveModel } from '../embedding.js';
 import { startPool, warmUp, type EmbeddingPool } from '../engine.js';
 import type { Verification } from './open-verification.js';
@@ -43,11 +44,25 @@ export function createRereader(verification: Verification): Rereader {
   };
 }
 
+/** Its own words: to read again changes nothing, so there is nothing to recreate. */
+function assertModelOf(index: IndexInfo, wanted: IndexInfo, uri: string): void {
+  try {
+    assertSameSpace(index, wanted, uri);
+  } catch (error) {
+    throw new EmbatchError(
+      'USAGE',
+      `What ${uri} holds can be embedded again only as it was, with ${JSON.stringify(index.recipe.space['model'])}: give --model and ` +
+        'the other options of the run.',
+      { cause: error },
+    );
+  }
+}
+
 async function openRereading(verification: Verification): Promise<Rereading> {
   const { options, index, sink, source, log, signal } = verification;
   const embedding = resolveEmbedding(await resolveModel(options, { log, index, signal }), options);
   const { model, recipe } = embedding;
-  assertSameSpace(index, newIndexInfo(recipe, model.dimensions), sink.uri);
+  assertModelOf(index, newIndexInfo(recipe, model.dimensions), sink.uri);
   const pool = await startPool(embedding, { ...options, log });
   signal.addEventListener('abort', () => pool.cancel(), { once: true });
   try {
