@@ -86,6 +86,7 @@ async function compare() {
     departed,
     formerLetters,
     suspects: [],
+    isAnotherAtWork: false,
     shard,
     tally,
     text: TEXT,
