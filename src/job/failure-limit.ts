@@ -4,7 +4,7 @@ import { formatCount } from '../core/units.js';
 import type { Failure } from './record-failure.js';
 
 /** Without a limit, a job of which the first so many documents failed, and not one succeeded, is stopped. */
-export const FIRST_FAILURES = 1000;
+const FIRST_FAILURES = 1000;
 /** Documents before which a share says nothing. */
 const FEWEST_OF_PERCENT = 100;
 

@@ -53,7 +53,7 @@ async function* ownRows(
   }
 }
 
-export function compareRows(a: IndexRow, b: IndexRow): number {
+function compareRows(a: IndexRow, b: IndexRow): number {
   return (
     compareUtf8(a.key, b.key) ||
     compareRecords(a.record, b.record) ||

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatEntry, parseEntry, type StampedEntry } from '#embatch/ledger/objects/entry.js';
 
-const entry: StampedEntry = { key: 'a', version: 'v', status: 'failed', chunks: 3, text: 't', at: 1_790_000_000_000 };
+const entry: StampedEntry = {
+  key: 'a',
+  version: 'v',
+  status: 'failed',
+  chunks: 3,
+  text: 't',
+  at: 1_790_000_000_000,
+};
 
 test('an entry is read as it was written, whichever of its last parts it has', () => {
   const parts = [{ reason: 'too "long"\n' }, { crashes: 2 }, { letters: 7 }];
