@@ -359,6 +359,7 @@ class LeasePlace {
         return (store[method] as (...all: unknown[]) => Promise<unknown>)(...parameters);
       };
     }
+    // Its methods were set above, one by one, from those of a store.
     return faulty as unknown as StateStore;
   }
 }

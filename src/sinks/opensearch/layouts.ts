@@ -104,6 +104,7 @@ function nestedLayout(
       return {
         text: source[textField] as string,
         metadata: joinFields(metadata as StoredMetadata),
+        // Written by us: open-index.ts has told the index apart from others.
         embatch: ownMarks(source as unknown as StoredMarks),
       };
     },

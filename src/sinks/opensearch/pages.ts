@@ -46,6 +46,7 @@ export function idOf({ _source }: StoredHit): string {
 }
 
 export function marksOf(source: Readonly<Record<string, unknown>>): StoredMarks['embatch'] {
+  // Written by us: open-index.ts has told the index apart from others.
   return (source as unknown as StoredMarks).embatch;
 }
 

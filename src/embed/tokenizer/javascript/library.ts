@@ -17,4 +17,5 @@ export interface LibraryModel {
   readonly unk_token_id: number | undefined;
 }
 
+// The library's own types leave out what is named above.
 export const library = untyped as unknown as Library;
