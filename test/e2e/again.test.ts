@@ -1,7 +1,7 @@
 /** A second run costs only what changed, and a killed one is taken up where it was. */
 import assert from 'node:assert/strict';
 import { readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { connect } from '@lancedb/lancedb';
@@ -105,8 +105,10 @@ test('a run that was killed is taken up by one with another number of shards, an
   const hasLedger = async (): Promise<boolean> => {
     const ledger = join(folder, 'state/ledger');
     const paths = await readdir(ledger, { recursive: true }).catch((): string[] => []);
+    // A file is there once its head is, which is written last.
+    const isWhole = (path: string): boolean => paths.includes(join(dirname(path), 'head.json'));
     let done = 0;
-    for (const path of paths.filter((name) => name.endsWith('.gz'))) {
+    for (const path of paths.filter((name) => name.endsWith('.gz') && isWhole(name))) {
       const lines = await readFile(join(ledger, path)).then(gunzipSync, () => '');
       done += lines.toString().split('"done"').length - 1;
     }
