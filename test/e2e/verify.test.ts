@@ -100,7 +100,10 @@ test('what a run wrote is clean: in words, in JSON, and for each shard', async (
 
   const words = await runCli(['verify', 'docs', ...tiny], { cwd: folder });
   assert.equal(words.code, 0);
-  assert.match(words.stdout, /^Clean, but 1 object failed in .*\n {2}objects {2}8 listed, 5 verified, 2 skipped .*, 1 failed\n/);
+  assert.match(
+    words.stdout,
+    /^Clean, but 1 object failed in .*\n {2}objects {2}8 listed, 5 verified, 2 skipped .*, 1 failed\n/,
+  );
   assert.match(words.stdout, /bad\.json +invalid JSON/);
 });
 
