@@ -67,11 +67,9 @@ export async function getRows(
   ids: readonly string[],
   options: Abortable,
 ): Promise<Row[]> {
-  const distinct = [...new Set(ids)];
-  const size = rowsPerPage(index);
   const rows: Row[] = [];
-  for (let start = 0; start < distinct.length; start += size) {
-    const body = { ids: distinct.slice(start, start + size) };
+  for (const page of pagesOfIds(ids, index)) {
+    const body = { ids: page };
     const { docs } = await access.call(async (cluster) => {
       const answer = await cluster.request({ method: 'POST', path: [index.name, '_mget'], body }, options);
       assertWhole(answer as DocumentAnswer);
@@ -91,12 +89,10 @@ export async function findRows(
   ids: readonly string[],
   options: Abortable,
 ): Promise<Row[]> {
-  const distinct = [...new Set(ids)];
-  const size = rowsPerPage(index);
   const rows: Row[] = [];
-  for (let start = 0; start < distinct.length; start += size) {
-    const terms = { [ID_FIELD]: distinct.slice(start, start + size) };
-    const query = { query: { bool: { filter: [{ terms }] } }, size, _source: true };
+  for (const page of pagesOfIds(ids, index)) {
+    const terms = { [ID_FIELD]: page };
+    const query = { query: { bool: { filter: [{ terms }] } }, size: rowsPerPage(index), _source: true };
     for await (const hits of livePages(access, index, query, options)) {
       for (const { _source } of newestCopies(hits)) rows.push(toRow(_source, index.layout));
     }
@@ -116,4 +112,11 @@ function toRow(source: Readonly<Record<string, unknown>>, layout: Layout): Row {
   const vector = Float32Array.from(source[layout.vectorField] as number[]);
   const stored = layout.fromSource(source);
   return { id: stored.embatch.id, vector, ...stored };
+}
+
+/** Each id once, as many at a time as rows may come in one answer. */
+function* pagesOfIds(ids: readonly string[], index: OpenIndex): Generator<string[]> {
+  const distinct = [...new Set(ids)];
+  const size = rowsPerPage(index);
+  for (let start = 0; start < distinct.length; start += size) yield distinct.slice(start, start + size);
 }
