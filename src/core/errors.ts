@@ -21,6 +21,8 @@ export const errorCodes = [
   'STATE',
   /** Another run holds the lease. */
   'LEASE',
+  /** The engine that is to run the shards cannot be reached, or did not do what it was asked. */
+  'ENGINE',
   /** A result cannot be trusted: an impossible state, which is a bug of ours. */
   'BUG',
 ] as const;

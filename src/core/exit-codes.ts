@@ -12,6 +12,10 @@ export const exitCodes = {
   state: 24,
   /** `verify` found that index and source differ. */
   differences: 25,
+  /** `status`: at least one shard is at work, and none is lost. */
+  running: 26,
+  /** `status`: a shard has died, failed, was stopped, or was never started. */
+  shardLost: 27,
   interrupted: 130,
   terminated: 143,
 } as const;
@@ -26,6 +30,8 @@ const byErrorCode: Readonly<Record<ErrorCode, number>> = {
   SINK: exitCodes.sink,
   STATE: exitCodes.state,
   LEASE: exitCodes.state,
+  // Nothing was started, or it goes on without us: what to do is a matter of configuration.
+  ENGINE: exitCodes.usage,
   BUG: exitCodes.bug,
 };
 

@@ -3,7 +3,18 @@ import { parseDurationMs, parseSize } from './units.js';
 
 /** Commands that options belong to. */
 export type Command =
-  'run' | 'retry' | 'verify' | 'search' | 'models list' | 'models pull' | 'models inspect' | 'models check';
+  | 'run'
+  | 'retry'
+  | 'verify'
+  | 'plan'
+  | `submit ${'local' | 'sagemaker' | 'kubernetes' | 'aws-batch' | 'ray'}`
+  | 'status'
+  | 'finalize'
+  | 'search'
+  | 'models list'
+  | 'models pull'
+  | 'models inspect'
+  | 'models check';
 
 export const optionGroups = [
   'Job',
@@ -15,6 +26,12 @@ export const optionGroups = [
   'Sink',
   'OpenSearch',
   'Shard',
+  'Plan',
+  'Fleet',
+  'SageMaker',
+  'Kubernetes',
+  'AWS Batch',
+  'Ray',
   'Verify',
   'Output',
 ] as const;

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { OptionSpec } from './option-kinds.js';
+import { fleetOptions } from './options/fleet.js';
 import { jobOptions } from './options/job.js';
 import { ledgerOptions } from './options/ledger.js';
 import { modelOptions } from './options/model.js';
@@ -16,6 +17,7 @@ export const options = {
   ...modelOptions,
   ...ledgerOptions,
   ...sinkOptions,
+  ...fleetOptions,
   ...outputOptions,
 } satisfies Record<string, OptionSpec>;
 

@@ -1,5 +1,5 @@
 import { flag, integer, text, type OptionSpec } from '../option-kinds.js';
-import { all, embedding, run } from './commands.js';
+import { all, embedding, fleet, run } from './commands.js';
 
 /** What every job may say of itself. */
 export const jobOptions = {
@@ -17,7 +17,7 @@ export const jobOptions = {
   }),
   state: text({
     group: 'Job',
-    commands: run,
+    commands: [...run, ...fleet],
     value: '<uri>',
     describe:
       'Folder or s3://… for ledger, summary, heartbeat, dead letters and leases; shards of one job share it. By default beside a local sink, else below ./.embatch/.',

@@ -1,5 +1,5 @@
 import { choice, flag, fraction, integer, prompt, text, type OptionSpec } from '../option-kinds.js';
-import { both, check, oneModel, run, space, verify } from './commands.js';
+import { indexing, check, oneModel, run, space, verify } from './commands.js';
 
 /** Best on one thread for MiniLM-class models: the activations of a batch stay near the caches. */
 const BATCH_TOKENS = 512;
@@ -8,7 +8,7 @@ const BATCH_TOKENS = 512;
 export const modelOptions = {
   model: text({
     group: 'Model',
-    commands: [...both, ...oneModel],
+    commands: [...indexing, ...oneModel],
     value: '<ref>',
     default: 'all-MiniLM-L6-v2',
     describe: 'Bundled model by name, a model folder, hf:org/name@revision or s3://bucket/prefix.',
@@ -51,7 +51,7 @@ export const modelOptions = {
   }),
   tokenizer: choice({
     group: 'Model',
-    commands: [...both, ...check],
+    commands: [...indexing, ...check],
     names: ['auto', 'native', 'javascript'],
     default: 'auto',
     describe: 'What cuts texts into tokens; auto: native code, or JavaScript where that cannot be loaded.',

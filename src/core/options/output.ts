@@ -1,11 +1,11 @@
 import { choice, flag, integer, type OptionSpec } from '../option-kinds.js';
-import { all, embedding, run, search } from './commands.js';
+import { all, embedding, oneShard, run, search } from './commands.js';
 
 /** The share of the work that is done, and what is printed of it. */
 export const outputOptions = {
   shard: integer({
     group: 'Shard',
-    commands: run,
+    commands: oneShard,
     min: 0,
     describe: 'This shard, counted from 0; by default detected from the engine that started the process.',
   }),

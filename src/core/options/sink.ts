@@ -1,11 +1,11 @@
 import { choice, duration, flag, integer, size, text, type OptionSpec } from '../option-kinds.js';
-import { both, onlyRun, run } from './commands.js';
+import { indexing, onlyRun, run } from './commands.js';
 
 /** Where the vectors go. */
 export const sinkOptions = {
   sink: text({
     group: 'Sink',
-    commands: both,
+    commands: [...indexing, 'status'],
     value: '<uri>',
     default: 'lancedb:./vectors',
     describe:
@@ -46,7 +46,7 @@ export const sinkOptions = {
 
   opensearchAuth: choice({
     group: 'OpenSearch',
-    commands: both,
+    commands: indexing,
     names: ['auto', 'basic', 'sigv4-es', 'sigv4-aoss', 'none'],
     default: 'auto',
     describe:
@@ -54,7 +54,7 @@ export const sinkOptions = {
   }),
   opensearchCaFile: text({
     group: 'OpenSearch',
-    commands: both,
+    commands: indexing,
     value: '<file>',
     describe: "PEM file of the authority that signed the cluster's certificate.",
   }),

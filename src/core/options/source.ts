@@ -1,11 +1,11 @@
 import { flag, integer, list, text, type OptionSpec } from '../option-kinds.js';
-import { run } from './commands.js';
+import { fleet, run } from './commands.js';
 
 /** What is read. */
 export const sourceOptions = {
   source: text({
     group: 'Source',
-    commands: run,
+    commands: [...run, ...fleet],
     value: '<uri>',
     describe:
       's3://bucket/prefix, a folder, or manifest:URI of a SageMaker manifest; also the positional argument.',

@@ -1,5 +1,5 @@
 import { choice, flag, integer, size, text, type OptionSpec } from '../option-kinds.js';
-import { onlyRun, recipe, run } from './commands.js';
+import { recipe, run, runs } from './commands.js';
 
 const MIB = 2 ** 20;
 
@@ -68,7 +68,7 @@ export const textOptions = {
   }),
   refreshText: flag({
     group: 'Chunks',
-    commands: onlyRun,
+    commands: runs,
     describe: 'Embed again what an earlier run has cut with other chunk options.',
   }),
 } satisfies Record<string, OptionSpec>;

@@ -1,0 +1,25 @@
+/** Every engine, as lazy imports, like the sinks in job/registry.ts. A new one is a folder in src/engines and a line here. */
+import { EmbatchError } from '../../core/errors.js';
+import type { Logger } from '../../core/interfaces.js';
+import type { Options } from '../../core/options.js';
+import type { Engine, EngineName } from '../../engines/engine.js';
+
+export interface EngineContext {
+  readonly log: Logger;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+type EngineFactory = (options: Options, context: EngineContext) => Promise<Engine>;
+
+const engines: Readonly<Partial<Record<EngineName, EngineFactory>>> = {};
+
+/** Connects to nothing yet. Error: USAGE where an option of the engine is missing or wrong. */
+export async function createEngine(
+  name: EngineName,
+  options: Options,
+  context: EngineContext,
+): Promise<Engine> {
+  const factory = engines[name];
+  if (factory === undefined) throw new EmbatchError('USAGE', `there is no engine ${name}`);
+  return factory(options, context);
+}
