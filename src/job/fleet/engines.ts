@@ -1,13 +1,8 @@
 /** Every engine, as lazy imports, like the sinks in job/registry.ts. A new one is a folder in src/engines and a line here. */
 import { EmbatchError } from '../../core/errors.js';
-import type { Logger } from '../../core/interfaces.js';
 import type { Options } from '../../core/options.js';
+import type { EngineContext } from '../../engines/context.js';
 import type { Engine, EngineName } from '../../engines/engine.js';
-
-export interface EngineContext {
-  readonly log: Logger;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-}
 
 type EngineFactory = (options: Options, context: EngineContext) => Promise<Engine>;
 
