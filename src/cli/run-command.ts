@@ -1,4 +1,3 @@
-import { EmbatchError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { describeJob } from '../job/describe.js';
 import { runJob } from '../job/run.js';
@@ -6,6 +5,7 @@ import { describeFailure, type RunSummary } from '../job/summary.js';
 import { createProgressDisplay } from './progress.js';
 import { printSummary } from './run-output.js';
 import { openSession } from './session.js';
+import { withSource } from './source-argument.js';
 import { handleStopSignals } from './signals.js';
 
 /** `embatch run`, and `embatch retry`, which is the same for what failed: gives the exit code. */
@@ -14,12 +14,8 @@ export async function runCommand(
   flags: Record<string, unknown>,
   mode: 'run' | 'retry' = 'run',
 ): Promise<number> {
-  const flag = flags['source'] as string | undefined;
-  if (source !== undefined && flag !== undefined && flag !== source) {
-    throw new EmbatchError('USAGE', `two sources are named: ${source} and --source ${flag}.`);
-  }
   const display = createProgressDisplay();
-  const { options, origins, log } = await openSession(mode, { ...flags, source: flag ?? source }, (write) => {
+  const { options, origins, log } = await openSession(mode, withSource(source, flags), (write) => {
     display.around(write);
   });
   if (options.dryRun) {

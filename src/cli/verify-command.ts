@@ -1,7 +1,7 @@
-import { EmbatchError } from '../core/errors.js';
 import { exitCodes } from '../core/exit-codes.js';
 import { verifyJob } from '../job/verify/verify-job.js';
 import { openSession } from './session.js';
+import { withSource } from './source-argument.js';
 import { handleStopSignals } from './signals.js';
 import { printVerification } from './verify-output.js';
 
@@ -10,11 +10,7 @@ export async function verifyCommand(
   source: string | undefined,
   flags: Record<string, unknown>,
 ): Promise<number> {
-  const flag = flags['source'] as string | undefined;
-  if (source !== undefined && flag !== undefined && flag !== source) {
-    throw new EmbatchError('USAGE', `two sources are named: ${source} and --source ${flag}.`);
-  }
-  const { options, log } = await openSession('verify', { ...flags, source: flag ?? source });
+  const { options, log } = await openSession('verify', withSource(source, flags));
   const signals = handleStopSignals(log);
   const { stop, abandon } = signals;
   try {

@@ -1,32 +1,48 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '../core/errors.js';
-import type { Abortable, Logger, Source } from '../core/interfaces.js';
+import type { Logger, Source } from '../core/interfaces.js';
 import { shardOf } from '../shard/shard-of-key.js';
 
 /** Keys beyond which nobody waits for a bar: listing them twice would cost more than it tells. */
-const MAX_KEYS = 100_000;
+const MAX_KEYS_AT_ONCE = 100_000;
+/** What takes longer than this is worth a second listing of any length: somebody will ask when it ends. */
+const LONG_RUN_MS = 60_000;
+
+export interface CountOptions {
+  /** A bar is shown: it is worth listing a source that is not too large right away. */
+  readonly atOnce: boolean;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
 
 /**
- * Lists the source a second time, ahead of the work, so that a progress bar knows its end. Gives the number of
- * this shard's objects once it is known; undefined until then, and for sources that are too large.
+ * Lists the source a second time, ahead of the work, so that a progress bar and `status` know the end. Gives the number
+ * of this shard's objects once it is known; undefined until then. A run that is short is not made to pay for it.
  */
 export function countAhead(
   source: Source,
   shard: { readonly index: number; readonly count: number },
-  options: Abortable & { readonly log: Logger },
+  { atOnce, signal, log }: CountOptions,
 ): () => number | undefined {
   let total: number | undefined;
-  const count = async (): Promise<void> => {
+  const count = async (maxKeys: number): Promise<number | undefined> => {
     let listed = 0;
     let mine = 0;
-    for await (const { key } of source.list(options)) {
-      if (++listed > MAX_KEYS) return;
+    for await (const { key } of source.list({ signal })) {
+      if (++listed > maxKeys) return undefined;
       if (shard.count === 1 || shardOf(key, shard.count) === shard.index) mine += 1;
     }
-    total = mine;
+    return mine;
   };
-  count().catch((error: unknown) => {
+  const work = async (): Promise<void> => {
+    if (atOnce) total = await count(MAX_KEYS_AT_ONCE);
+    if (total !== undefined) return;
+    await delay(LONG_RUN_MS, undefined, { signal, ref: false });
+    total = await count(Infinity);
+  };
+  work().catch((error: unknown) => {
     // The listing of the work itself reports what is wrong.
-    options.log.debug('could not count ahead', { error: describeError(error) });
+    if (!signal.aborted) log.debug('could not count ahead', { error: describeError(error) });
   });
   return () => total;
 }

@@ -62,6 +62,9 @@ export async function openShard(shardRun: ShardRun): Promise<OpenShard> {
   known.rank = rank;
   announceRank(rank, options, log);
   const shard = { index: rank.index, count: rank.count };
+  const state = await openState(options.state ?? defaultStateUri(sourceUri, options.sink));
+  // From here on whoever follows the shards by their state learns of a failure, too.
+  if (options.state !== undefined) known.state = state;
   const sink = await createSink(options.sink, options, { log, run, shard });
   closers.push(() => sink.close());
   known.sink = sink.uri;
@@ -77,7 +80,6 @@ export async function openShard(shardRun: ShardRun): Promise<OpenShard> {
   const source = await openSourceOf(options, { sink, sourceId: copied?.s3Uri, log });
   closers.push(() => source.close());
 
-  const state = await openState(options.state ?? defaultStateUri(sourceUri, options.sink));
   // A source that cannot be listed is found out before an index is made for it.
   const listing = await withFirst(source.list({ signal: context.stop }));
   await warmUp(pool);

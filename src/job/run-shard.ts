@@ -44,12 +44,6 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
   const release = (): void =>
     void ledger.release().catch((error: unknown) => log.debug(describeError(error)));
   context.stop.addEventListener('abort', release, { once: true });
-  if (context.mode === 'run') {
-    if (!shard.isOldIndex) await ledger.adopt([]);
-    else if (!ledger.isComplete || ledger.isDamaged) {
-      await recoverLedger(shardRun, shard, { ledger, signal: stop });
-    }
-  }
   const text = textFingerprint(shard.embedding.recipe);
   const departed = shard.isSharedOut
     ? undefined
@@ -69,10 +63,19 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
   const replays = context.mode === 'retry' ? formerLetters.sorted() : undefined;
   closers.push(async () => replays?.close());
   const writer = createRowWriter(sink, { signal: abandon });
-  const total = context.countAhead ? countAhead(source, keys, { signal: stop, log }) : () => undefined;
+  const over = new AbortController();
+  closers.push(() => Promise.resolve(over.abort()));
+  const counting = { atOnce: context.countAhead, signal: AbortSignal.any([stop, over.signal]), log };
+  const total = countAhead(source, keys, counting);
   const progress = createProgress(tally, pool, writer, total);
   let refusal: EmbatchError | undefined;
   await reported(shardRun, shard, progress, async () => {
+    if (context.mode === 'run') {
+      if (!shard.isOldIndex) await ledger.adopt([]);
+      else if (!ledger.isComplete || ledger.isDamaged) {
+        await recoverLedger(shardRun, shard, { ledger, signal: stop });
+      }
+    }
     await runPipeline({
       source,
       listing: shard.listing,
@@ -97,14 +100,14 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
       stop,
     });
     if (!stop.aborted) refusal = await departed?.remove();
+    for (const signal of lost) signal.throwIfAborted();
+    if (stop.aborted) return;
+    await finish(shardRun, shard);
+    await ledger.roll({ signal: context.abandon });
+    await formerLetters.clear({ signal: context.abandon });
   }).finally(() => {
     if (tally.objects.failed > 0 || tally.deadLetters > 0) known.deadLetters = deadLetters.uri;
   });
-  for (const signal of lost) signal.throwIfAborted();
-  if (stop.aborted) return;
-  await finish(shardRun, shard);
-  await ledger.roll({ signal: context.abandon });
-  await formerLetters.clear({ signal: context.abandon });
   // All else is done by now, and stays.
   if (refusal !== undefined) throw refusal;
 }

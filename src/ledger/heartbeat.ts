@@ -28,11 +28,23 @@ function heartbeatName(shard: ShardRef): string {
 export async function isAnotherAtWork(store: StateStore, shard: ShardRef): Promise<boolean> {
   const beat = parseBeat(await store.get(heartbeatName(shard)));
   if (beat === undefined || (beat.host === hostname() && beat.pid === process.pid)) return false;
-  const isRecent = Date.now() - Date.parse(beat.time) < MAX_SILENCE_MS;
-  return isRecent && (beat.host !== hostname() || isAlive(beat.pid));
+  return isBeating(beat);
 }
 
-function parseBeat(bytes: Uint8Array | undefined) {
+export interface Beat {
+  /** ISO 8601, UTC, by the clock of the machine that wrote it. */
+  readonly time: string;
+  readonly host: unknown;
+  readonly pid: number;
+}
+
+/** Whether the process that wrote this is at work, see {@link isAnotherAtWork}. */
+export function isBeating({ time, host, pid }: Beat, now = Date.now()): boolean {
+  const isRecent = now - Date.parse(time) < MAX_SILENCE_MS;
+  return isRecent && (host !== hostname() || isAlive(pid));
+}
+
+function parseBeat(bytes: Uint8Array | undefined): Beat | undefined {
   try {
     const { time, host, pid } = JSON.parse(Buffer.from(bytes ?? []).toString()) as Record<string, unknown>;
     return typeof time === 'string' && typeof pid === 'number' ? { time, host, pid } : undefined;

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Abortable, StateStore } from '../core/interfaces.js';
 import { shardName, type ShardRef } from './names.js';
 
@@ -12,7 +13,7 @@ export async function writeStart(
   start: object,
   options: Abortable = {},
 ): Promise<void> {
-  const started = { time: new Date().toISOString(), ...start };
+  const started = { time: new Date().toISOString(), host: hostname(), pid: process.pid, ...start };
   await store.put(`shards/${shardName(shard)}/run.json`, `${JSON.stringify(started, null, 2)}\n`, options);
 }
 

@@ -2,11 +2,17 @@
 import { EmbatchError } from '../../core/errors.js';
 import type { Options } from '../../core/options.js';
 import type { EngineContext } from '../../engines/context.js';
+import { grantedCpus } from '../../embed/cpus.js';
 import type { Engine, EngineName } from '../../engines/engine.js';
 
 type EngineFactory = (options: Options, context: EngineContext) => Promise<Engine>;
 
-const engines: Readonly<Partial<Record<EngineName, EngineFactory>>> = {};
+const engines: Readonly<Partial<Record<EngineName, EngineFactory>>> = {
+  local: async (options, context) => {
+    const { createLocalEngine } = await import('../../engines/local/create.js');
+    return createLocalEngine(options, { ...context, cpus: grantedCpus() });
+  },
+};
 
 /** Connects to nothing yet. Error: USAGE where an option of the engine is missing or wrong. */
 export async function createEngine(

@@ -1,0 +1,209 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { systemErrorCode, EmbatchError, describeError } from '../../core/errors.js';
+import type { Logger } from '../../core/interfaces.js';
+import type { Engine, EngineRequest, Fleet, FleetRef, FleetState, Phase } from '../engine.js';
+import { endingOf } from '../restarts.js';
+
+export interface LocalEngineOptions {
+  /** The program and what comes before its arguments. */
+  readonly command: readonly [string, ...string[]];
+  readonly logs: string;
+  readonly retries: number;
+  /** Worker threads of each process, where the job does not say. */
+  readonly workersOf: (shards: number) => number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  /** Before the first restart; each further one waits twice as long. */
+  readonly backOffMs?: number;
+}
+
+const BACK_OFF_MS = 1000;
+const MAX_BACK_OFF_MS = 60_000;
+const MAX_SHARDS = 1024;
+
+interface Shard {
+  readonly index: number;
+  phase: Phase;
+  exitCode: number | undefined;
+  reason: string | undefined;
+  child: ChildProcess | undefined;
+  /** Ends the wait for a restart. */
+  wake: () => void;
+}
+
+/** N processes on this machine, children of this one, which starts those again that fail. */
+export class LocalEngine implements Engine {
+  readonly name = 'local';
+  readonly place = 'this machine';
+  readonly maxShards = MAX_SHARDS;
+  readonly format = 'json';
+  readonly onlyZeroSucceeds = false;
+  readonly #options: LocalEngineOptions;
+  readonly #fleets = new Map<string, readonly Shard[]>();
+  readonly #running: Promise<void>[] = [];
+  #stopping = false;
+
+  constructor(options: LocalEngineOptions) {
+    this.#options = options;
+  }
+
+  refusesValue(value: string): string | undefined {
+    return value.includes('\0') ? 'not without a NUL character' : undefined;
+  }
+
+  requests(fleet: Fleet): readonly EngineRequest[] {
+    const [program, ...before] = this.#options.command;
+    return Array.from({ length: fleet.shards }, (_, index) => ({
+      call: undefined,
+      body: {
+        command: [program, ...before, ...fleet.arguments],
+        environment: this.#environmentOf(fleet, index),
+        log: this.#logOf(fleet.name, index),
+      },
+    }));
+  }
+
+  async submit(fleet: Fleet): Promise<string> {
+    const folder = join(this.#options.logs, fleet.name);
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw new EmbatchError('USAGE', `the logs cannot be written to ${folder}: ${describeError(error)}`, {
+        cause: error,
+      });
+    });
+    const shards = Array.from({ length: fleet.shards }, (_, index): Shard => ({
+      index,
+      phase: 'waiting',
+      exitCode: undefined,
+      reason: undefined,
+      child: undefined,
+      wake: () => undefined,
+    }));
+    this.#fleets.set(fleet.name, shards);
+    for (const shard of shards) this.#running.push(this.#supervise(fleet, shard));
+    return `${hostname()}/${process.pid}`;
+  }
+
+  state({ name, handle }: FleetRef): Promise<FleetState | undefined> {
+    const shards = this.#fleets.get(name);
+    if (shards !== undefined)
+      return Promise.resolve({ phase: phaseOfAll(shards), reason: undefined, shards });
+    // Another process started it: as long as that one lives, it restarts what fails.
+    const [host, pid] = handle?.split('/') ?? [];
+    const isAlive = host === hostname() && isProcess(Number(pid));
+    return Promise.resolve(isAlive ? { phase: 'running', reason: undefined, shards: [] } : undefined);
+  }
+
+  stop({ name }: FleetRef): Promise<void> {
+    this.#stopping = true;
+    for (const { child, wake } of this.#fleets.get(name) ?? []) {
+      child?.kill('SIGTERM');
+      wake();
+    }
+    return Promise.resolve();
+  }
+
+  logsOf({ name }: FleetRef): string {
+    return join(this.#options.logs, name);
+  }
+
+  /** Resolves when every process has ended. */
+  async close(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  #environmentOf(fleet: Fleet, index: number): Record<string, string> {
+    return {
+      EMBATCH_WORKERS: String(this.#options.workersOf(fleet.shards)),
+      ...fleet.environment,
+      EMBATCH_SHARD: String(index),
+    };
+  }
+
+  #logOf(name: string, index: number): string {
+    return join(this.#options.logs, name, `shard-${index}.log`);
+  }
+
+  async #supervise(fleet: Fleet, shard: Shard): Promise<void> {
+    const { retries, log, backOffMs = BACK_OFF_MS } = this.#options;
+    const file = await open(this.#logOf(fleet.name, shard.index), 'a');
+    for (let failures = 0; ;) {
+      const exitCode = await this.#runOnce(fleet, shard, file);
+      shard.exitCode = exitCode;
+      const ending = endingOf(exitCode);
+      if (ending === 'done') {
+        shard.phase = 'succeeded';
+        break;
+      }
+      if (ending === 'retry') failures += 1;
+      if (this.#stopping || ending === 'hopeless' || failures > retries) {
+        shard.phase = this.#stopping ? 'stopped' : 'failed';
+        shard.reason = `exit code ${exitCode}${failures > 0 ? `, after ${failures} failures` : ''}`;
+        // Wrong for one is wrong for all: the others would only find it out again.
+        if (ending === 'hopeless') await this.stop({ ...fleet, handle: undefined });
+        break;
+      }
+      const wait = Math.min(MAX_BACK_OFF_MS, backOffMs * 2 ** Math.max(0, failures - 1));
+      shard.phase = 'waiting';
+      log.warn(
+        `shard ${shard.index} ended with exit code ${exitCode}; it is started again in ${wait / 1000} s`,
+      );
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, wait);
+        shard.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      if (this.#stopping) {
+        shard.phase = 'stopped';
+        break;
+      }
+    }
+    await file.close();
+  }
+
+  async #runOnce(fleet: Fleet, shard: Shard, file: FileHandle): Promise<number> {
+    const [program, ...before] = this.#options.command;
+    const child = spawn(program, [...before, ...fleet.arguments], {
+      env: { ...this.#options.environment, ...this.#environmentOf(fleet, shard.index) },
+      // The file itself and no pipe: should this process be killed, the shard goes on and can still say so.
+      stdio: ['ignore', file.fd, file.fd],
+      // A Ctrl-C at the terminal goes to this process alone, which passes it on once.
+      detached: true,
+    });
+    shard.child = child;
+    shard.phase = 'running';
+    try {
+      const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+      return code ?? SIGNAL_BASE + (signal === 'SIGKILL' ? 9 : 15);
+    } catch (error) {
+      await file.write(`${describeError(error)}\n`);
+      return NOT_FOUND;
+    } finally {
+      shard.child = undefined;
+    }
+  }
+}
+
+/** How shells show death by a signal, and a program that is not there. */
+const SIGNAL_BASE = 128;
+const NOT_FOUND = 127;
+
+function phaseOfAll(shards: readonly Shard[]): Phase {
+  const has = (phase: Phase): boolean => shards.some((shard) => shard.phase === phase);
+  if (has('running') || has('waiting')) return 'running';
+  if (has('failed')) return 'failed';
+  return has('stopped') ? 'stopped' : 'succeeded';
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    return Number.isInteger(pid) && pid !== process.pid && process.kill(pid, 0);
+  } catch (error) {
+    return systemErrorCode(error) === 'EPERM';
+  }
+}
