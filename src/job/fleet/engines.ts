@@ -12,6 +12,10 @@ const engines: Readonly<Partial<Record<EngineName, EngineFactory>>> = {
     const { createLocalEngine } = await import('../../engines/local/create.js');
     return createLocalEngine(options, { ...context, cpus: grantedCpus() });
   },
+  kubernetes: async (options, context) => {
+    const { createKubernetesEngine } = await import('../../engines/kubernetes/engine.js');
+    return createKubernetesEngine(options, context);
+  },
 };
 
 /** Connects to nothing yet. Error: USAGE where an option of the engine is missing or wrong. */
