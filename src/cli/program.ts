@@ -14,8 +14,21 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    return reportFailure(error, argv);
+    const failed = reportFailure(error, argv);
+    if (failed.exitCode !== exitCodes.ok) await leaveMessageOf(failed, argv);
+    return failed.exitCode;
   }
+}
+
+/** A shard that never came to its work tells its engine, too. */
+async function leaveMessageOf({ exitCode, message }: Failure, argv: readonly string[]): Promise<void> {
+  const command = argv.find((word) => !word.startsWith('-'));
+  if (command !== 'run' && command !== 'retry') return;
+  const { leaveExitMessage, messageOfFailure, shardFromSurroundings } = await import('./exit-message.js');
+  const shard = await shardFromSurroundings(process.env);
+  leaveExitMessage(messageOfFailure(shard, exitCode, message), (text) =>
+    process.stderr.write(`embatch: ${text}\n`),
+  );
 }
 
 /** A reader such as `head` may leave early; that is its right and no failure of ours. */
@@ -23,8 +36,13 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
 }
 
-function reportFailure(error: unknown, argv: readonly string[]): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
+interface Failure {
+  readonly exitCode: number;
+  readonly message: string;
+}
+
+function reportFailure(error: unknown, argv: readonly string[]): Failure {
+  if (error instanceof CommanderError && error.exitCode === 0) return { exitCode: exitCodes.ok, message: '' };
   const usage = error instanceof CommanderError;
   const exitCode = usage ? exitCodes.usage : exitCodeOf(error);
   const message = usage ? usageMessage(error, argv) : describeError(error);
@@ -37,7 +55,7 @@ function reportFailure(error: unknown, argv: readonly string[]): number {
   if (exitCode === exitCodes.bug || debug) {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? '') : ''}\n`);
   }
-  return exitCode;
+  return { exitCode, message };
 }
 
 function usageMessage(error: CommanderError, argv: readonly string[]): string {

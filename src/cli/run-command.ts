@@ -2,6 +2,8 @@ import { exitCodes } from '../core/exit-codes.js';
 import { describeJob } from '../job/describe.js';
 import { runJob } from '../job/run.js';
 import { describeFailure, type RunSummary } from '../job/summary.js';
+import { detectRank } from '../shard/rank.js';
+import { leaveExitMessage, messageOfSuddenEnd, messageOfSummary } from './exit-message.js';
 import { createProgressDisplay } from './progress.js';
 import { printSummary } from './run-output.js';
 import { openSession } from './session.js';
@@ -22,7 +24,14 @@ export async function runCommand(
     process.stdout.write(await describeJob(options, origins, options.json ? 'json' : 'yaml'));
     return 0;
   }
-  const signals = handleStopSignals(log);
+  // Where it cannot be told, the run says why.
+  const shard = await detectRank(process.env, options).catch(() => undefined);
+  const leave = (message: string): void => {
+    leaveExitMessage(message, (text) => log.warn(text));
+  };
+  const signals = handleStopSignals(log, () => {
+    leave(messageOfSuddenEnd(shard));
+  });
   try {
     const summary = await runJob(options, {
       mode,
@@ -34,7 +43,8 @@ export async function runCommand(
     });
     const ended = signals.bug() === undefined ? summary : failedByBug(summary, signals.bug());
     printSummary(ended, options);
-    return ended.exitCode;
+    leave(messageOfSummary(shard, ended));
+    return options.tolerateDeadLetters && ended.status === 'partial' ? exitCodes.ok : ended.exitCode;
   } finally {
     signals.dispose();
   }

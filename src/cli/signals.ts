@@ -19,24 +19,26 @@ export interface StopSignals {
 }
 
 /** What was acknowledged is in the ledger, as far as there was time to store it. */
-function endAtOnce(): void {
+function endAtOnce(lastWords: () => void): void {
   // Nothing asynchronous comes through any more.
+  lastWords();
   writeSync(2, 'embatch: the time is over, ending at once with exit code 137. Run the same command again.\n');
   process.kill(process.pid, 'SIGKILL');
 }
 
 /**
  * Two stages instead of sudden death. Should a model call still run at the end, the process kills itself:
- * leaving in any other way would abort in native code (docs/decisions/worker-lifetime.md).
+ * leaving in any other way would abort in native code (docs/decisions/worker-lifetime.md). `lastWords`, synchronous,
+ * is called before that.
  */
-export function handleStopSignals(log: Logger): StopSignals {
+export function handleStopSignals(log: Logger, lastWords: () => void = () => undefined): StopSignals {
   const stop = new AbortController();
   const abandon = new AbortController();
   const timers: NodeJS.Timeout[] = [];
 
   const giveUp = (): void => {
     abandon.abort(new Error('stopped before this was acknowledged'));
-    timers.push(setTimeout(endAtOnce, LAST_WORDS_MS));
+    timers.push(setTimeout(endAtOnce, LAST_WORDS_MS, lastWords));
   };
   const drain = (reason: string): void => {
     if (stop.signal.aborted) return;
