@@ -137,7 +137,7 @@ let loadedBundle: { readonly path: string; readonly context: SecureContext } | u
  * Trusts what `AWS_CA_BUNDLE` names, as every other AWS tool does and the JavaScript SDK does not. Made once,
  * since parsing some hundred certificates for each connection is dear.
  */
-async function loadSecureContext(): Promise<SecureContext | undefined> {
+export async function loadSecureContext(): Promise<SecureContext | undefined> {
   const path = process.env['AWS_CA_BUNDLE'];
   if (path === undefined || path === '') return undefined;
   if (loadedBundle?.path !== path) {

@@ -12,6 +12,10 @@ const engines: Readonly<Partial<Record<EngineName, EngineFactory>>> = {
     const { createLocalEngine } = await import('../../engines/local/create.js');
     return createLocalEngine(options, { ...context, cpus: grantedCpus() });
   },
+  sagemaker: async (options, context) => {
+    const { createSageMakerEngine } = await import('../../engines/sagemaker/engine.js');
+    return createSageMakerEngine(options, context);
+  },
   kubernetes: async (options, context) => {
     const { createKubernetesEngine } = await import('../../engines/kubernetes/engine.js');
     return createKubernetesEngine(options, context);
