@@ -1,47 +1,94 @@
-import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
+import { setMaxListeners } from 'node:events';
+import { ListObjectsV2Command, type _Object } from '@aws-sdk/client-s3';
 import { compareUtf8 } from '../core/bytes-order.js';
-import { EmbatchError } from '../core/errors.js';
+import { describeError, EmbatchError } from '../core/errors.js';
 import type { Abortable, Logger, SourceObject } from '../core/interfaces.js';
 import { explainS3Error, transientS3Failures } from '../core/s3-errors.js';
+import type { KeyPage, PagePlace } from './key-pages.js';
 import { printable } from './printable.js';
 import type { Bucket } from './s3-bucket.js';
 import { describeObject } from './s3-object.js';
+import { Walks } from './walks.js';
+
+interface Listed {
+  /** undefined where the bytes are no UTF-8. */
+  readonly key: string | undefined;
+  readonly entry: _Object;
+}
 
 /**
  * Every object whose key begins with `prefix`, ascending by the UTF-8 bytes of the keys; empty objects whose key
- * ends with `/`, which consoles make as folders, left out. The next page is fetched while one is consumed. Error:
- * SOURCE, also where the store's listing is not in order.
+ * ends with `/`, which consoles make as folders, left out. The next page is fetched while one is consumed; where the
+ * consumer waits for pages, the prefix is listed at several places at once (walks.ts). Error: SOURCE, also where the
+ * store's listing is not in order.
  */
 export async function* listBucket(
   bucket: Bucket,
   prefix: string,
-  options: Abortable & { readonly log: Logger },
+  { log, signal }: Abortable & { readonly log: Logger },
 ): AsyncGenerator<SourceObject, void, undefined> {
   const uri = `s3://${bucket.name}/${prefix}`;
+  const stopped = new AbortController();
+  const either = signal === undefined ? stopped.signal : AbortSignal.any([signal, stopped.signal]);
+  // Each request that is under way listens; their number is bounded.
+  setMaxListeners(0, either);
+  const walks = new Walks<Listed>({
+    prefix,
+    keyOf: ({ key }) => key,
+    fetch: (place) => fetchPage(bucket, prefix, place, either),
+    onSequential: (reason) => {
+      if (!either.aborted) log.debug(`${uri} is listed page by page`, { reason: describeError(reason) });
+    },
+  });
   let last: string | undefined;
-  for await (const page of pages(bucket, prefix, options)) {
-    const decode = page.EncodingType === 'url' ? decodeKey : (key: string): string => key;
-    for (const entry of page.Contents ?? []) {
-      options.signal?.throwIfAborted();
-      const key = decode(entry.Key ?? '');
-      if (key === undefined) {
-        options.log.warn(`Left out ${uri}: the key "${printable(entry.Key ?? '')}" is not valid UTF-8.`);
-        continue;
+  try {
+    for await (const { entries, end } of walks.pages()) {
+      let lastOfPage = last;
+      for (const { key, entry } of entries) {
+        signal?.throwIfAborted();
+        const isBeyond = end !== undefined && isKeyBeyond(key ?? entry.Key ?? '', key === undefined, end);
+        if (key === undefined) {
+          if (!isBeyond) {
+            log.warn(`Left out ${uri}: the key "${printable(entry.Key ?? '')}" is not valid UTF-8.`);
+          }
+          continue;
+        }
+        if (lastOfPage !== undefined && compareUtf8(lastOfPage, key) >= 0) {
+          throw outOfOrder(uri, lastOfPage, key);
+        }
+        lastOfPage = key;
+        if (isBeyond) continue;
+        last = key;
+        const size = entry.Size ?? 0;
+        if (size === 0 && key.endsWith('/')) continue;
+        yield describeObject(bucket.name, {
+          key,
+          size,
+          etag: entry.ETag,
+          lastModified: entry.LastModified,
+          storageClass: entry.StorageClass,
+          restored: entry.RestoreStatus?.RestoreExpiryDate !== undefined,
+        });
       }
-      if (last !== undefined && compareUtf8(last, key) >= 0) throw outOfOrder(uri, last, key);
-      last = key;
-      const size = entry.Size ?? 0;
-      if (size === 0 && key.endsWith('/')) continue;
-      yield describeObject(bucket.name, {
-        key,
-        size,
-        etag: entry.ETag,
-        lastModified: entry.LastModified,
-        storageClass: entry.StorageClass,
-        restored: entry.RestoreStatus?.RestoreExpiryDate !== undefined,
-      });
     }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof EmbatchError ? error : cannotList(bucket.name, prefix, error);
+  } finally {
+    stopped.abort();
+    await walks.close();
   }
+}
+
+/** A key that is no UTF-8 has its place among the bytes all the same. */
+function isKeyBeyond(key: string, isEncoded: boolean, end: string): boolean {
+  if (!isEncoded) return compareUtf8(key, end) > 0;
+  const text = key.replaceAll('+', ' ');
+  const bytes = Buffer.from(
+    text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    'latin1',
+  );
+  return bytes.compare(Buffer.from(end)) > 0;
 }
 
 /**
@@ -56,54 +103,44 @@ export function decodeKey(encoded: string): string | undefined {
   }
 }
 
-async function* pages(
+async function fetchPage(
   bucket: Bucket,
   prefix: string,
-  { signal }: Abortable,
-): AsyncGenerator<ListObjectsV2CommandOutput, void, undefined> {
-  const stopped = new AbortController();
-  const either = signal === undefined ? stopped.signal : AbortSignal.any([signal, stopped.signal]);
-  const fetchPage = (token: string | undefined): Promise<ListObjectsV2CommandOutput> =>
-    bucket.send(
-      (client, options) =>
-        client.send(
-          new ListObjectsV2Command({
-            Bucket: bucket.name,
-            Prefix: prefix,
-            // XML cannot carry every character that a key may have.
-            EncodingType: 'url',
-            OptionalObjectAttributes: ['RestoreStatus'],
-            ...(bucket.pageSize === undefined ? {} : { MaxKeys: bucket.pageSize }),
-            ...(token === undefined ? {} : { ContinuationToken: token }),
-          }),
-          options,
-        ),
-      { signal: either },
-    );
-  let next: Promise<ListObjectsV2CommandOutput> | undefined = fetchPage(undefined);
-  try {
-    while (next !== undefined) {
-      const page: ListObjectsV2CommandOutput = await next;
-      next = undefined;
-      if (page.Name === undefined && page.IsTruncated === undefined && page.Contents === undefined) {
-        throw new Error('the answer is no listing: check scheme, host and port of AWS_ENDPOINT_URL_S3');
-      }
-      if (page.IsTruncated === true) {
-        if (page.NextContinuationToken === undefined)
-          throw new Error('the store says there is more, but not where');
-        next = fetchPage(page.NextContinuationToken);
-        // Awaited above; until then a failure must not count as unhandled.
-        next.catch(() => undefined);
-      }
-      yield page;
-    }
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw cannotList(bucket.name, prefix, error);
-  } finally {
-    stopped.abort();
-    await next?.catch(() => undefined);
+  { after, token }: PagePlace,
+  signal: AbortSignal,
+): Promise<KeyPage<Listed>> {
+  const page = await bucket.send(
+    (client, options) =>
+      client.send(
+        new ListObjectsV2Command({
+          Bucket: bucket.name,
+          Prefix: prefix,
+          // XML cannot carry every character that a key may have.
+          EncodingType: 'url',
+          OptionalObjectAttributes: ['RestoreStatus'],
+          ...(bucket.pageSize === undefined ? {} : { MaxKeys: bucket.pageSize }),
+          ...(token === undefined ? {} : { ContinuationToken: token }),
+          // With a token, stores do not agree on what it would mean.
+          ...(after === undefined || token !== undefined ? {} : { StartAfter: after }),
+        }),
+        options,
+      ),
+    { signal },
+  );
+  if (page.Name === undefined && page.IsTruncated === undefined && page.Contents === undefined) {
+    throw new Error('the answer is no listing: check scheme, host and port of AWS_ENDPOINT_URL_S3');
   }
+  if (page.IsTruncated === true && page.NextContinuationToken === undefined) {
+    throw new Error('the store says there is more, but not where');
+  }
+  const decode = page.EncodingType === 'url' ? decodeKey : (key: string): string => key;
+  const entries = (page.Contents ?? []).map((entry): Listed => ({ key: decode(entry.Key ?? ''), entry }));
+  return {
+    entries,
+    token: page.IsTruncated === true ? page.NextContinuationToken : undefined,
+    first: entries.find(({ key }) => key !== undefined)?.key,
+    last: entries.findLast(({ key }) => key !== undefined)?.key,
+  };
 }
 
 function cannotList(bucket: string, prefix: string, error: unknown): EmbatchError {
