@@ -41,6 +41,16 @@ export interface SourceObject {
   readonly skip?: string;
 }
 
+/** A part of a large object, cut at bytes: the records that begin in it. */
+export interface RecordRange {
+  /** Ordinal, and how many there are. */
+  readonly index: number;
+  readonly count: number;
+  /** Bytes, end exclusive. */
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface OpenObject {
   /** What is read: the listed object or, where it changed since, its new version. */
   readonly object: SourceObject;
@@ -55,6 +65,8 @@ export interface Source extends Closable {
   readonly id: string;
   /** For messages: what the user typed. */
   readonly uri: string;
+  /** `open` takes `from`: large objects can be shared out by ranges of records. Absent: they cannot. */
+  readonly opensRanges?: boolean;
   /** Every object once, ascending by the UTF-8 bytes of its key, folder markers left out. Error: SOURCE. */
   list(options?: Abortable): AsyncIterable<SourceObject>;
   /**
@@ -66,7 +78,12 @@ export interface Source extends Closable {
    * Opens the listed version and no other: when it changed, the new one is looked up and opened.
    * Errors that concern this object only: OBJECT_GONE, OBJECT_DENIED, OBJECT_UNREADABLE; else SOURCE.
    */
-  open(object: SourceObject, options?: Abortable): Promise<OpenObject>;
+  open(object: SourceObject, options?: OpenOptions): Promise<OpenObject>;
+}
+
+export interface OpenOptions extends Abortable {
+  /** The body begins at this byte of the object; by default at 0. */
+  readonly from?: number;
 }
 
 export interface Closable {

@@ -24,10 +24,12 @@ export interface ReadPartsOptions extends Abortable {
   readonly maxDocumentBytes: number;
   /** Records are handed on in parts of about this size. */
   readonly partBytes: number;
+  /** Only records that begin before this byte, where {@link canBeginAnywhere}; else all. */
+  readonly end?: number | undefined;
 }
 
 /** Bytes by which content is told: enough for signatures, a declared encoding and a header row. */
-const HEAD_BYTES = 4 * 1024;
+export const HEAD_BYTES = 4 * 1024;
 /** How far to look for the end of the first of several JSON lines. */
 const JSON_HEAD_BYTES = 64 * 1024;
 
@@ -53,6 +55,45 @@ export async function* readParts(
   }
 }
 
+/**
+ * Whether a reader may begin in the middle of what is named JSONL: plain lines of UTF-8, which no longer tell that from
+ * there on. Where not, all of it is read in one go.
+ *
+ * @param head the first {@link HEAD_BYTES} as stored, or all there are
+ */
+export function canBeginAnywhere(head: Buffer): boolean {
+  const { label } = detectEncoding(head, 'jsonl');
+  return !isGzip(head) && label === 'utf-8' && binaryType(head, label) === undefined;
+}
+
+/**
+ * The records of plain JSON lines that begin in a range of bytes, as parts.
+ *
+ * @param body the object from the byte before `start`, which tells whether a record begins at `start`
+ */
+export async function* readRange(
+  body: AsyncIterable<Uint8Array>,
+  { start, end }: { readonly start: number; readonly end: number },
+  options: ReadPartsOptions,
+): AsyncGenerator<PartOutcome, void, undefined> {
+  const input = new ByteInput(body, options.signal);
+  const encoding = 'utf-8';
+  try {
+    const splits = splitRecords(input, {
+      format: 'jsonl',
+      encoding,
+      offset: start - 1,
+      partBytes: options.partBytes,
+      maxRecordBytes: options.maxDocumentBytes,
+      beginsWithin: true,
+      end,
+    });
+    yield* lineParts(splits, 'jsonl', encoding, options);
+  } finally {
+    await input.close();
+  }
+}
+
 async function* readInput(
   input: ByteInput,
   open: OpenObject,
@@ -70,12 +111,13 @@ async function* readInput(
     return;
   }
   if (!compressed) {
-    yield* readContent(input, named, open.object.size, options);
+    const end = canBeginAnywhere(stored) ? options.end : undefined;
+    yield* readContent(input, named, open.object.size, { ...options, end });
     return;
   }
   const content = new ByteInput(gunzip(input), options.signal);
   try {
-    yield* readContent(content, named, undefined, options);
+    yield* readContent(content, named, undefined, { ...options, end: undefined });
   } finally {
     await content.close();
   }
@@ -167,6 +209,7 @@ async function* readRecords(
     offset: markBytes,
     partBytes,
     maxRecordBytes: maxDocumentBytes,
+    ...(options.end === undefined ? {} : { end: options.end }),
   });
   const outcomes = isTableFormat(format)
     ? tableParts(splits, format, label, options)

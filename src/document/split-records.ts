@@ -1,6 +1,6 @@
 import type { ByteInput } from './byte-input.js';
 import { GzipDamage } from './gunzip.js';
-import { RecordScanner, unitBytes } from './record-scanner.js';
+import { RecordScanner, unitBytes, type RecordEnds } from './record-scanner.js';
 
 export interface SplitOptions {
   readonly format: string;
@@ -10,6 +10,10 @@ export interface SplitOptions {
   /** What to send to a worker at once; a single record may be longer. */
   readonly partBytes: number;
   readonly maxRecordBytes: number;
+  /** The input begins within a record, or at the end of one: what comes before the next record is left out. */
+  readonly beginsWithin?: boolean;
+  /** Records that begin at this position or later are left out, and the input is not read further than need be. */
+  readonly end?: number;
 }
 
 export type Split =
@@ -20,22 +24,24 @@ export type Split =
 
 /**
  * Cuts a stream at record ends. Holds at most the longest allowed record and one part; which records come
- * out, and at which offsets, depends neither on the part size nor on how the input arrives.
+ * out, and at which offsets, depends neither on the part size nor on how the input arrives. Of an object that is read in
+ * several ranges (`beginsWithin`, `end`), every record comes out of exactly one.
  */
 export async function* splitRecords(
   input: ByteInput,
   options: SplitOptions,
 ): AsyncGenerator<Split, void, undefined> {
-  const { partBytes, maxRecordBytes } = options;
+  const { partBytes, maxRecordBytes, end = Infinity } = options;
   const scanner = new RecordScanner(options.format, options.encoding);
   const held = new HeldBytes(options.offset);
-  let skipping = false;
+  let skipping = options.beginsWithin === true;
   // No piece is longer than a record may be: one that lies within a piece needs no check.
   const pieces = unitPieces(input, unitBytes(options.encoding), Math.min(partBytes, maxRecordBytes));
   try {
     for await (const arrived of pieces) {
+      const isLast = held.position + arrived.length >= end;
       let piece = arrived;
-      let ends = scanner.scan(piece);
+      let ends = isLast ? scanUpTo(end - held.position, piece, scanner) : scanner.scan(piece);
       if (!skipping && held.open + (ends?.first ?? piece.length) > maxRecordBytes) {
         if (held.complete > 0) yield held.takeRecords();
         yield { kind: 'too-long', offset: held.offset };
@@ -44,11 +50,16 @@ export async function* splitRecords(
       if (skipping) {
         held.drop(ends?.first ?? piece.length);
         if (ends === undefined) continue;
+        if (held.position >= end) return;
         piece = piece.subarray(ends.first);
         ends = { first: 0, last: ends.last - ends.first };
         skipping = false;
       }
       held.add(piece, ends?.last);
+      if (held.endOfRecords >= end) {
+        yield held.takeRecords();
+        return;
+      }
       if (held.length >= partBytes && held.complete > 0) yield held.takeRecords();
     }
   } catch (error) {
@@ -58,6 +69,15 @@ export async function* splitRecords(
   }
   held.completeAll();
   if (held.complete > 0) yield held.takeRecords();
+}
+
+/** Record ends in a piece up to the first that is at `limit` or later. */
+function scanUpTo(limit: number, piece: Buffer, scanner: RecordScanner): RecordEnds | undefined {
+  const ends: number[] = [];
+  scanner.scan(piece, ends);
+  const [first] = ends;
+  if (first === undefined) return undefined;
+  return { first, last: ends.find((end) => end >= limit) ?? (ends.at(-1) as number) };
 }
 
 /** Bytes that wait to be cut: `complete` ones in whole records, then `open` ones of an unfinished record. */
@@ -74,6 +94,15 @@ class HeldBytes {
 
   get open(): number {
     return this.length - this.complete;
+  }
+
+  /** Positions behind all held bytes, and behind the last whole record. */
+  get position(): number {
+    return this.offset + this.length;
+  }
+
+  get endOfRecords(): number {
+    return this.offset + this.complete;
   }
 
   /** `lastEnd`: where in the piece its last record ends. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '../core/errors.js';
 import type { Logger, Source } from '../core/interfaces.js';
-import { shardOf } from '../shard/shard-of-key.js';
+import { shareOf, type ShareOptions } from './share.js';
 
 /** Keys beyond which nobody waits for a bar: listing them twice would cost more than it tells. */
 const MAX_KEYS_AT_ONCE = 100_000;
@@ -17,20 +17,21 @@ export interface CountOptions {
 
 /**
  * Lists the source a second time, ahead of the work, so that a progress bar and `status` know the end. Gives the number
- * of this shard's objects once it is known; undefined until then. A run that is short is not made to pay for it.
+ * of this shard's objects and ranges once it is known; undefined until then. A run that is short is not made to pay for it.
  */
 export function countAhead(
   source: Source,
-  shard: { readonly index: number; readonly count: number },
+  share: ShareOptions,
   { atOnce, signal, log }: CountOptions,
 ): () => number | undefined {
   let total: number | undefined;
   const count = async (maxKeys: number): Promise<number | undefined> => {
     let listed = 0;
     let mine = 0;
-    for await (const { key } of source.list({ signal })) {
+    for await (const object of source.list({ signal })) {
       if (++listed > maxKeys) return undefined;
-      if (shard.count === 1 || shardOf(key, shard.count) === shard.index) mine += 1;
+      const { isMine, ranges, mine: own } = shareOf(object, share);
+      mine += ranges === undefined ? Number(isMine) : own.length;
     }
     return mine;
   };

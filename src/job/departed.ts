@@ -74,10 +74,11 @@ export class Departed {
         object: objectHash(objectUri(source.id, key)),
         keep: undefined,
       }));
-      await ledger.begun(Math.max(...batch.map((entry) => ledger.begin(entry))));
+      await ledger.begun(Math.max(...batch.map(({ range, ...entry }) => ledger.begin(entry))));
       tally.vectors.deleted += await sink.removeRows(stale, { signal });
-      for (const { key, version, text } of batch) {
-        ledger.commit({ key, version, status: 'removed', chunks: 0, text });
+      for (const { key, version, text, range, split } of batch) {
+        const isSplit = split === true || range !== undefined;
+        ledger.commit({ key, version, status: 'removed', chunks: 0, text, ...(isSplit && { split: true }) });
       }
       tally.objects.deleted += batch.length;
       batch = [];

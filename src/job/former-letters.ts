@@ -2,7 +2,7 @@ import { objectUri } from '../core/ids.js';
 import type { Abortable, Logger, StateStore } from '../core/interfaces.js';
 import { formatCount } from '../core/units.js';
 import type { StoredDeadLetter } from '../ledger/dead-letters.js';
-import type { LedgerEntry } from '../ledger/objects/entry.js';
+import { placeName, type LedgerEntry } from '../ledger/objects/entry.js';
 import { clearDeadLetters, listDeadLetters, readDeadLetters } from '../ledger/stored-dead-letters.js';
 import { sortLetters, type LettersByKey } from './retry-letters.js';
 import { SeenIds } from './seen-ids.js';
@@ -46,34 +46,42 @@ export async function openFormerLetters(options: FormerLettersOptions): Promise<
     }
   }
 
-  /** Keys that have letters; of these, those that this run knows more of; of these, versions whose letters stand. */
+  /** Objects and ranges that have letters; of these, those that this run knows more of; of these, versions whose letters stand. */
   const keys = new SeenIds();
   const known = new SeenIds();
   const standing = new SeenIds();
   let count = 0;
-  for await (const { key } of read()) {
-    keys.add(key);
+  for await (const letter of read()) {
+    keys.add(placeOf(letter));
     count += 1;
   }
 
   return {
-    committed({ key }) {
-      if (count > 0 && keys.has(key)) known.add(key);
+    committed(entry) {
+      const name = placeName(entry);
+      if (count > 0 && keys.has(name)) known.add(name);
     },
-    untouched({ key, version, status }) {
-      if (count === 0 || !keys.has(key)) return;
-      known.add(key);
-      if (status === 'failed') standing.add(versionName(key, version));
+    untouched(entry) {
+      const name = placeName(entry);
+      if (count === 0 || !keys.has(name)) return;
+      known.add(name);
+      if (entry.status === 'failed') standing.add(versionName(name, entry.version));
     },
     sorted: () => sortLetters(read(), () => isDamaged, { signal }),
     async clear(abortable = {}) {
       if (count === 0) return;
-      const stands = (letter: StoredDeadLetter): boolean =>
-        !isOurs(letter) || !known.has(letter.key) || standing.has(versionName(letter.key, letter.version));
+      const stands = (letter: StoredDeadLetter): boolean => {
+        const name = placeOf(letter);
+        return !isOurs(letter) || !known.has(name) || standing.has(versionName(name, letter.version));
+      };
       const cleared = await clearDeadLetters(state, segments, stands, abortable);
       if (cleared > 0) log.info(`dead letters of earlier runs that were cleared: ${formatCount(cleared)}`);
     },
   };
 }
 
-const versionName = (key: string, version: string): string => JSON.stringify([key, version]);
+const versionName = (name: string, version: string): string => JSON.stringify([name, version]);
+
+/** As `placeName` names the entry of the ledger that says it failed. */
+const placeOf = ({ key, rangeStart }: StoredDeadLetter): string =>
+  rangeStart === undefined ? key : JSON.stringify([key, rangeStart]);

@@ -1,11 +1,17 @@
-import type { RecordKey, SourceObject } from '../core/interfaces.js';
+import type { RecordKey, RecordRange, SourceObject } from '../core/interfaces.js';
 import type { Replay } from './replay.js';
 import { SeenIds } from './seen-ids.js';
-import { count, type Tally } from './tally.js';
+import { count, countsFor, type Tally } from './tally.js';
 
-/** How an object ended. */
+/** What is done in one piece: an object, or one range of its records. */
+export interface WorkItem extends SourceObject {
+  readonly range?: RecordRange;
+}
+
+/** How an object, or a range of it, ended. */
 export interface ObjectOutcome {
   readonly key: string;
+  readonly range?: RecordRange;
   /** The version that was read. */
   readonly version: string;
   /** `gone` was deleted since it was listed; some of its rows may have been written. */
@@ -28,7 +34,7 @@ const ALL: Replay = { records: undefined, chunks: 0, attempts: () => 0, isStored
  * was answered by a worker and every row by the sink; that is the moment at which it may be accounted for.
  */
 export class ObjectProgress {
-  readonly object: SourceObject;
+  readonly object: WorkItem;
   /** What `Ledger.begun` takes: nothing of the object is written before. */
   readonly begun: number;
   readonly #tally: Tally;
@@ -47,7 +53,7 @@ export class ObjectProgress {
   #gone = false;
 
   constructor(
-    object: SourceObject,
+    object: WorkItem,
     begun: number,
     tally: Tally,
     onSettled: (outcome: ObjectOutcome) => void,
@@ -119,6 +125,11 @@ export class ObjectProgress {
     this.#skipReason ??= reason;
   }
 
+  /** Ids of other parts of the same object count as seen, too. */
+  shareIds(seen: SeenIds): void {
+    this.#seenIds = seen;
+  }
+
   /** False where this id was seen in the object before. */
   isNew(record: RecordKey): boolean {
     if (record === null || typeof record === 'number') return true;
@@ -127,9 +138,11 @@ export class ObjectProgress {
   }
 
   #settle(): void {
-    const { objects, skipped } = this.#tally;
+    const { key, range } = this.object;
+    const objects = countsFor(this.#tally, range);
+    const { skipped } = this.#tally;
     const chunks = this.#replay.chunks + this.#rows;
-    const outcome = { key: this.object.key, version: this.#version, chunks };
+    const outcome = { key, version: this.#version, chunks, ...(range && { range }) };
     if (this.#failed > 0) {
       objects.failed += 1;
       const unread = this.#unread ? { unread: true } : {};
@@ -144,7 +157,8 @@ export class ObjectProgress {
       objects.skipped += 1;
       count(skipped, 'gone');
       this.#onSettled({ ...outcome, status: 'gone' });
-    } else if (this.#embedded > 0 || chunks > 0) {
+    } else if (this.#embedded > 0 || chunks > 0 || range !== undefined) {
+      // A long record may leave a range without any: that says nothing of the object.
       objects.embedded += 1;
       this.#onSettled({ ...outcome, status: 'done' });
     } else {

@@ -1,6 +1,6 @@
 import { createDeadLetters, type DeadLetters } from '../ledger/dead-letters.js';
 import { openLedger, type Ledger } from '../ledger/objects/ledger.js';
-import { shardOf } from '../shard/shard-of-key.js';
+import { shardOfRange } from '../shard/record-ranges.js';
 import { openFormerLetters, type FormerLetters } from './former-letters.js';
 import type { OpenShard, ShardRun } from './open-shard.js';
 
@@ -36,7 +36,7 @@ export async function openAccounts(
     run,
     shard: keys,
     writer,
-    shardOf,
+    shardOf: shardOfRange,
     before: () => deadLetters.flush(),
     onCommit: (entry) => {
       formerLetters.committed(entry);

@@ -1,3 +1,4 @@
+import type { WorkItem } from './object-progress.js';
 import type { Logger, Sink, Source, SourceObject } from '../core/interfaces.js';
 import type { WorkerPool } from '../embed/pool.js';
 import type { DeadLetters } from '../ledger/dead-letters.js';
@@ -10,11 +11,12 @@ import type { FormerLetters } from './former-letters.js';
 import type { LettersByKey } from './retry-letters.js';
 import type { RowWriter } from './row-writer.js';
 import type { Settlements } from './settle-objects.js';
+import type { SplitObjects } from './split-objects.js';
 import type { Tally } from './tally.js';
 
 /** An object that may have ended former runs, and what the ledger knows of it. */
 export interface Suspect {
-  readonly object: SourceObject;
+  readonly object: WorkItem;
   readonly former: LedgerEntry | undefined;
 }
 
@@ -27,6 +29,8 @@ export interface PipelineContext {
   readonly pool: WorkerPool<Task, TaskResult>;
   readonly writer: RowWriter;
   readonly shard: { readonly index: number; readonly count: number };
+  /** Size of the ranges of large objects; undefined where none is split. */
+  readonly rangeBytes: number | undefined;
   readonly maxDocumentBytes: number;
   readonly deadLetters: DeadLetters;
   /** Those that earlier runs have left. */
@@ -36,6 +40,8 @@ export interface PipelineContext {
   readonly failures: FailureLimit;
   readonly ledger: Ledger;
   readonly settlements: Settlements;
+  /** Takes objects that are done by ranges. */
+  readonly splits: SplitObjects;
   /** Takes objects that are gone; undefined where nothing may be concluded from this listing. */
   readonly departed: Departed | undefined;
   /** Another run of this shard seems to be alive. */

@@ -36,6 +36,7 @@ export async function runPipeline(context: PipelineContext): Promise<void> {
     await embedSuspect(suspect, context);
   }
   await settlements.finish();
+  if (!stop.aborted) context.tally.vectors.deleted += await context.splits.settle();
   context.failures.checkAtEnd();
 }
 

@@ -7,7 +7,7 @@ export interface Progress {
   readonly seconds: number;
   readonly listed: number;
   readonly mine: number;
-  /** Objects of this shard in all, once that is known. */
+  /** Objects and ranges of this shard in all, once that is known. */
   readonly total: number | undefined;
   /** Objects whose fate is known. */
   readonly settled: number;
@@ -28,14 +28,14 @@ export function createProgress(
 ): () => Progress {
   const started = performance.now();
   return () => {
-    const { objects, vectors, bytesRead } = tally;
+    const { objects, ranges, vectors, bytesRead } = tally;
     return {
       seconds: (performance.now() - started) / 1000,
       listed: objects.listed,
-      mine: objects.mine,
+      mine: objects.mine + ranges.mine,
       total: total(),
-      settled: objects.unchanged + objects.embedded + objects.skipped + objects.failed,
-      failed: objects.failed,
+      settled: settled(objects) + settled(ranges),
+      failed: objects.failed + ranges.failed,
       bytesRead,
       tokens: Number(Atomics.load(pool.control.tokens, 0)),
       written: vectors.written,
@@ -43,3 +43,6 @@ export function createProgress(
     };
   };
 }
+
+const settled = ({ unchanged, embedded, skipped, failed }: Tally['ranges']): number =>
+  unchanged + embedded + skipped + failed;

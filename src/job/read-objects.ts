@@ -1,8 +1,8 @@
 import { isEmbatchError } from '../core/errors.js';
 import { objectUri, recordName } from '../core/ids.js';
-import type { OpenObject, PartOutcome, RecordKey } from '../core/interfaces.js';
+import type { OpenObject, PartOutcome, RecordKey, RecordRange, SourceObject } from '../core/interfaces.js';
 import { mapConcurrent } from '../core/streams.js';
-import { readParts } from '../document/read-parts.js';
+import { canBeginAnywhere, HEAD_BYTES, readParts, readRange } from '../document/read-parts.js';
 import type { BundlePart, ObjectFacts } from './bundle.js';
 import type { ObjectProgress } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
@@ -32,7 +32,7 @@ export async function* readObjects(
   for await (const { progress, open } of opened) {
     if (open === undefined) continue;
     try {
-      for await (const outcome of readPartsOf(open, context)) {
+      for await (const outcome of readPartsOf(open, progress.object.range, context)) {
         if (outcome.kind === 'part') {
           progress.expectAnswer();
           const { records } = progress.replay;
@@ -69,8 +69,14 @@ interface OpenProgress {
 /** Small objects are read whole, several at a time; large ones are read when their turn comes. */
 async function openObject(progress: ObjectProgress, context: PipelineContext): Promise<OpenProgress> {
   const { source, tally, stop } = context;
+  const { range } = progress.object;
   try {
-    const open = await source.open(progress.object, { signal: stop });
+    if (range !== undefined && range.index > 0 && !(await mayBeRead(progress.object, context))) {
+      progress.answered();
+      return { progress, open: undefined };
+    }
+    const from = range === undefined || range.start === 0 ? 0 : range.start - 1;
+    const open = await source.open(progress.object, { from, signal: stop });
     progress.opened(open.object.version);
     const body = counted(open.body, tally);
     if (open.object.size > READ_AHEAD_OBJECT_BYTES) return { progress, open: { ...open, body } };
@@ -81,6 +87,19 @@ async function openObject(progress: ObjectProgress, context: PipelineContext): P
     await objectUnread(progress, error, context);
     return { progress, open: undefined };
   }
+}
+
+/** Whether an object can be read by ranges; where not, its first range is read to the end, and the others hold nothing. */
+async function mayBeRead(object: SourceObject, { source, stop }: PipelineContext): Promise<boolean> {
+  const { body } = await source.open(object, { signal: stop });
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of body) {
+    pieces.push(piece);
+    length += piece.byteLength;
+    if (length >= HEAD_BYTES) break;
+  }
+  return canBeginAnywhere(Buffer.concat(pieces).subarray(0, HEAD_BYTES));
 }
 
 async function* counted(body: AsyncIterable<Uint8Array>, tally: Tally): AsyncGenerator<Uint8Array> {
@@ -115,9 +134,15 @@ async function objectUnread(
   progress.answered();
 }
 
-function readPartsOf(open: OpenObject, context: PipelineContext): AsyncIterable<PartOutcome> {
-  const { maxDocumentBytes, stop } = context;
-  return readParts(open, { maxDocumentBytes, partBytes: BUNDLE_BYTES, signal: stop });
+function readPartsOf(
+  open: OpenObject,
+  range: RecordRange | undefined,
+  { maxDocumentBytes, stop }: PipelineContext,
+): AsyncIterable<PartOutcome> {
+  const options = { maxDocumentBytes, partBytes: BUNDLE_BYTES, end: range?.end, signal: stop };
+  return range === undefined || range.start === 0
+    ? readParts(open, options)
+    : readRange(open.body, range, options);
 }
 
 function factsOf({ object, contentType }: OpenObject, sourceId: string): ObjectFacts {

@@ -30,7 +30,7 @@ export async function deadLetter(
 
 /** The failure as a dead letter, in the tally and with its object; of a document that fails in several chunks, one of them. */
 export function recordFailure(progress: ObjectProgress, failure: Failure, context: PipelineContext): void {
-  const { key } = progress.object;
+  const { key, range } = progress.object;
   const { version } = progress;
   const { record, stage, reason, chunk } = failure;
   const attempts = progress.replay.attempts(record) + (failure.attempts ?? 1);
@@ -42,6 +42,7 @@ export function recordFailure(progress: ObjectProgress, failure: Failure, contex
     stage,
     reason,
     attempts,
+    ...(range && { rangeStart: range.start }),
   };
   progress.failed(reason);
   context.tally.deadLetters += 1;

@@ -1,6 +1,8 @@
+import type { SourceObject } from '../core/interfaces.js';
 import { formatCount } from '../core/units.js';
 import type { Ledger } from '../ledger/objects/ledger.js';
 import { shardOf } from '../shard/shard-of-key.js';
+import { isSplit } from './share.js';
 import type { OpenShard, ShardRun } from './open-shard.js';
 import { proveRecords } from './verify/prove-records.js';
 import { rebuildLedger } from './verify/rebuild-ledger.js';
@@ -18,12 +20,16 @@ export async function recoverLedger(
   const { limit, deleteFiltered, maxDocumentBytes } = options;
   const [space = ''] = index.fingerprint.split('-');
   const isMine = (key: string): boolean => keys.count === 1 || shardOf(key, keys.count) === keys.index;
+  const isShared = (object: SourceObject): boolean => isSplit(object, source, options.splitBytes);
   const rebuilt = await rebuildLedger(
     { source, sink, space, isMine, listsAll: !isSharedOut, limit, deleteFiltered, signal },
     {
       ledger,
+      isSplit: isShared,
       prove: (object, group) =>
-        proveRecords(object, group, { source, maxDocumentBytes, signal, pool, fingerprint }),
+        keys.count > 1 && isShared(object)
+          ? Promise.resolve('it is shared out over several shards')
+          : proveRecords(object, group, { source, maxDocumentBytes, signal, pool, fingerprint }),
     },
   );
   if (rebuilt.recorded + rebuilt.doubtful === 0) return;

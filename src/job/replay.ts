@@ -1,5 +1,5 @@
 import { recordName } from '../core/ids.js';
-import type { RecordKey } from '../core/interfaces.js';
+import type { RecordKey, RecordRange } from '../core/interfaces.js';
 import type { StoredDeadLetter } from '../ledger/dead-letters.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
 
@@ -25,11 +25,17 @@ const MAX_RECORDS = 10_000;
  * @param letters of the object, of all versions; undefined where they cannot be relied on
  */
 export function planReplay(
-  { version, text }: { readonly version: string; readonly text: string },
+  {
+    version,
+    text,
+    range,
+  }: { readonly version: string; readonly text: string; readonly range?: RecordRange | undefined },
   entry: LedgerEntry,
   letters: readonly StoredDeadLetter[] | undefined,
 ): Replay {
-  const own = (letters ?? []).filter((letter) => letter.version === entry.version);
+  const own = (letters ?? []).filter(
+    (letter) => letter.version === entry.version && letter.rangeStart === range?.start,
+  );
   const tried = new Map<string, number>();
   for (const { record, attempts } of version === entry.version ? own : []) {
     const name = recordName(record);

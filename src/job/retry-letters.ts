@@ -11,7 +11,7 @@ export interface LettersByKey {
   /**
    * The letters of an object; undefined where they are too many, or some could not be read.
    *
-   * @param key after all keys that were asked for before
+   * @param key the one that was asked for before, or one after it
    */
   of(key: string): Promise<readonly StoredDeadLetter[] | undefined>;
   /** Idempotent. */
@@ -36,8 +36,10 @@ export function sortLetters(
     signal,
   });
   let next: IteratorResult<StoredDeadLetter, void> | undefined;
+  let last: { readonly key: string; readonly found: readonly StoredDeadLetter[] | undefined } | undefined;
   return {
     async of(key) {
+      if (last?.key === key) return last.found;
       next ??= await sorted.next();
       const found: StoredDeadLetter[] = [];
       let count = 0;
@@ -50,7 +52,8 @@ export function sortLetters(
         }
         next = await sorted.next();
       }
-      return count > MAX_LETTERS_OF_OBJECT || isDamaged() ? undefined : found;
+      last = { key, found: count > MAX_LETTERS_OF_OBJECT || isDamaged() ? undefined : found };
+      return last.found;
     },
     async close() {
       await sorted.return();

@@ -15,7 +15,9 @@ import { createProgress, type Progress } from './progress.js';
 import { recoverLedger } from './recover-ledger.js';
 import { createRowWriter } from './row-writer.js';
 import { createSettlements } from './settle-objects.js';
-import { noneCouldBeRead } from './tally.js';
+import { rangeBytesOf } from './share.js';
+import { SplitObjects } from './split-objects.js';
+import { hasFailures, noneCouldBeRead } from './tally.js';
 
 /** One shard, from the options to the end. What is found out on the way goes into `tally` and `known`. */
 export async function runShard(shardRun: ShardRun): Promise<void> {
@@ -60,13 +62,19 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     tally,
     signal: abandon,
   });
+  const [space = ''] = shard.fingerprint.split('-');
+  const splits = new SplitObjects({
+    ...{ sink, ledger, space, text, log, sourceId: source.id, removing: options.delete },
+    signal: abandon,
+  });
+  const rangeBytes = rangeBytesOf(source, options.splitBytes);
   const replays = context.mode === 'retry' ? formerLetters.sorted() : undefined;
   closers.push(async () => replays?.close());
   const writer = createRowWriter(sink, { signal: abandon });
   const over = new AbortController();
   closers.push(() => Promise.resolve(over.abort()));
   const counting = { atOnce: context.countAhead, signal: AbortSignal.any([stop, over.signal]), log };
-  const total = countAhead(source, keys, counting);
+  const total = countAhead(source, { shard: keys, rangeBytes }, counting);
   const progress = createProgress(tally, pool, writer, total);
   let refusal: EmbatchError | undefined;
   await reported(shardRun, shard, progress, async () => {
@@ -83,6 +91,7 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
       pool,
       writer,
       shard: keys,
+      rangeBytes,
       maxDocumentBytes: options.maxDocumentBytes,
       deadLetters,
       formerLetters,
@@ -90,6 +99,7 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
       failures: createFailureLimit(options.maxFailures, deadLetters.uri),
       ledger,
       settlements,
+      splits,
       departed,
       suspects: [],
       isAnotherAtWork: anotherAtWork,
@@ -106,7 +116,7 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
     await ledger.roll({ signal: context.abandon });
     await formerLetters.clear({ signal: context.abandon });
   }).finally(() => {
-    if (tally.objects.failed > 0 || tally.deadLetters > 0) known.deadLetters = deadLetters.uri;
+    if (hasFailures(tally) || tally.deadLetters > 0) known.deadLetters = deadLetters.uri;
   });
   // All else is done by now, and stays.
   if (refusal !== undefined) throw refusal;

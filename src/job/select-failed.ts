@@ -1,4 +1,3 @@
-import { diffListing } from '../ledger/objects/diff-listing.js';
 import type { ObjectProgress } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
 import { planReplay } from './replay.js';
@@ -7,12 +6,13 @@ import {
   beginObject,
   CRASHES_BEFORE_ALONE,
   crashesOf,
-  mine,
   reasonToSkip,
+  settledEntry,
   settleUnread,
   skipped,
   skipUnopened,
 } from './select-objects.js';
+import { workItems } from './work-items.js';
 
 /** What is left out because it never failed: `run` takes it. */
 const NOT_TRIED = 'not tried yet';
@@ -25,22 +25,22 @@ export async function* selectFailed(
   replays: LettersByKey,
   context: PipelineContext,
 ): AsyncGenerator<ObjectProgress> {
-  const { ledger, departed, suspects, tally, text, stop } = context;
-  for await (const change of diffListing(mine(context), ledger.entries({ signal: stop }))) {
-    if (stop.aborted) return;
+  const { departed, suspects, tally, text } = context;
+  for await (const change of workItems(context)) {
     if (change.kind === 'gone') {
       if (change.entry.status === 'failed') await departed?.note(change.entry);
       continue;
     }
     if (change.kind === 'new') {
-      skipped(NOT_TRIED, tally);
+      const known = settledEntry(change);
+      if (known !== undefined) settleUnread(known, context);
+      else skipped(NOT_TRIED, tally, change.object.range);
       continue;
     }
-    departed?.stays();
     const { kind, object, entry } = change;
     if (entry.status !== 'failed' && entry.status !== 'open') {
       if (kind === 'unchanged') settleUnread(entry, context);
-      else skipped(NOT_TRIED, tally);
+      else skipped(NOT_TRIED, tally, object.range);
       continue;
     }
     const skip = reasonToSkip(object);
@@ -57,7 +57,7 @@ export async function* selectFailed(
         object,
         entry,
         context,
-        planReplay({ version: object.version, text }, entry, letters),
+        planReplay({ version: object.version, text, range: object.range }, entry, letters),
       );
     }
   }

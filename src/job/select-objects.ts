@@ -1,12 +1,11 @@
-import type { SourceObject } from '../core/interfaces.js';
+import type { RecordRange, SourceObject } from '../core/interfaces.js';
 import { unreadTypeOfKey } from '../document/formats.js';
-import { diffListing, type Change } from '../ledger/objects/diff-listing.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
-import { shardOf } from '../shard/shard-of-key.js';
-import { ObjectProgress, type ObjectOutcome } from './object-progress.js';
+import { ObjectProgress, type ObjectOutcome, type WorkItem } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
 import type { Replay } from './replay.js';
-import { count } from './tally.js';
+import { count, countsFor, type Tally } from './tally.js';
+import { workItems, type WorkChange } from './work-items.js';
 
 /** An object that runs have died with so often is tried alone. */
 export const CRASHES_BEFORE_ALONE = 2;
@@ -14,20 +13,19 @@ export const CRASHES_BEFORE_ALONE = 2;
 export const CRASHES_ALONE = 2;
 
 /**
- * The objects of this shard that must be read: new ones, and those that changed since the ledger has them. What need
- * not be opened is settled here, what left the source is noted, and what may have ended former runs is put aside.
+ * The objects and ranges of this shard that must be read: new ones, and those that changed since the ledger has them. What
+ * need not be opened is settled here, what left the source is noted, and what may have ended former runs is put aside.
  */
 export async function* selectObjects(context: PipelineContext): AsyncGenerator<ObjectProgress> {
-  const { ledger, departed, suspects, stop } = context;
-  for await (const change of diffListing(mine(context), ledger.entries({ signal: stop }))) {
-    if (stop.aborted) return;
+  const { departed, suspects } = context;
+  for await (const change of workItems(context)) {
     if (change.kind === 'gone') {
       await departed?.note(change.entry);
       continue;
     }
-    if (change.kind !== 'new') departed?.stays();
-    if (change.kind === 'unchanged' && isCurrent(change.entry, context)) {
-      settleUnread(change.entry, context);
+    const known = settledEntry(change);
+    if (known !== undefined && isCurrent(known, context)) {
+      settleUnread(known, context);
       continue;
     }
     const former = change.kind === 'new' ? undefined : change.entry;
@@ -40,6 +38,16 @@ export async function* selectObjects(context: PipelineContext): AsyncGenerator<O
       yield beginObject(change.object, former, context);
     }
   }
+}
+
+/** What is known of it at this version; of a range of an object that is settled as a whole, that. */
+export function settledEntry(
+  change: Exclude<WorkChange, { readonly kind: 'gone' }>,
+): LedgerEntry | undefined {
+  if (change.kind === 'unchanged') return change.entry;
+  const { whole, object } = change;
+  if (whole === undefined || object.range === undefined) return undefined;
+  return { ...whole, status: 'done', range: object.range };
 }
 
 /**
@@ -56,29 +64,24 @@ export function crashesOf(
 
 /** An object goes to work; the ledger knows of it before its first row is written. */
 export function beginObject(
-  object: SourceObject,
+  object: WorkItem,
   former: LedgerEntry | undefined,
   context: PipelineContext,
   replay?: Replay,
 ): ObjectProgress {
-  const { ledger, settlements, tally, text } = context;
-  const { key, version } = object;
-  const begun = ledger.begin(former ?? { key, version, chunks: 0, text }, crashesOf(former, context));
+  const { ledger, settlements, splits, tally, text } = context;
+  const { key, version, range } = object;
+  const known = former ?? { key, version, chunks: 0, text };
+  const begun = ledger.begin({ ...known, ...(range && { range }) }, crashesOf(former, context));
   const settle = (outcome: ObjectOutcome): void => {
     settlements.settle(outcome, former);
   };
-  return new ObjectProgress(object, begun, tally, settle, replay);
-}
-
-/** The objects of this shard, counted. */
-export async function* mine({ listing, shard, tally, stop }: PipelineContext): AsyncGenerator<SourceObject> {
-  for await (const object of listing) {
-    if (stop.aborted) return;
-    tally.objects.listed += 1;
-    if (shard.count > 1 && shardOf(object.key, shard.count) !== shard.index) continue;
-    tally.objects.mine += 1;
-    yield object;
+  const progress = new ObjectProgress(object, begun, tally, settle, replay);
+  if (range !== undefined) {
+    splits.expect(object);
+    progress.shareIds(splits.seenIds(key));
   }
+  return progress;
 }
 
 /** What need not be opened to be left out. */
@@ -92,14 +95,19 @@ const isCurrent = (entry: LedgerEntry, { text, refreshText }: PipelineContext): 
 
 /** Counts an object as what it was when it was read. */
 export function settleUnread(entry: LedgerEntry, { tally, formerLetters }: PipelineContext): void {
-  const { status, reason } = entry;
+  const { status, reason, range } = entry;
   formerLetters.untouched(entry);
-  if (status === 'done') tally.objects.unchanged += 1;
-  else if (status === 'failed') tally.objects.failed += 1;
-  else skipped(reason ?? 'empty', tally);
+  const counts = countsFor(tally, range);
+  if (status === 'done') counts.unchanged += 1;
+  else if (status === 'failed') counts.failed += 1;
+  else skipped(reason ?? 'empty', tally, range);
 }
 
-export function skipUnopened(change: Change, reason: string, { settlements, tally }: PipelineContext): void {
+export function skipUnopened(
+  change: WorkChange,
+  reason: string,
+  { settlements, tally }: PipelineContext,
+): void {
   skipped(reason, tally);
   // A new one is not committed: it costs nothing to find out again, and may change without a new version.
   if (change.kind !== 'changed') return;
@@ -107,7 +115,7 @@ export function skipUnopened(change: Change, reason: string, { settlements, tall
   settlements.settle({ key, version, status: 'skipped', chunks: 0, reason }, change.entry);
 }
 
-export function skipped(reason: string, { objects, skipped: reasons }: PipelineContext['tally']): void {
-  objects.skipped += 1;
-  count(reasons, reason);
+export function skipped(reason: string, tally: Tally, range?: RecordRange): void {
+  countsFor(tally, range).skipped += 1;
+  count(tally.skipped, reason);
 }

@@ -70,7 +70,7 @@ export function createSettlements(options: SettlementOptions): Settlements {
   };
 
   return {
-    settle({ key, version, status, chunks, reason, letters, unread }, former) {
+    settle({ key, range, version, status, chunks, reason, letters, unread }, former) {
       const entry: LedgerEntry = {
         key,
         version,
@@ -79,6 +79,8 @@ export function createSettlements(options: SettlementOptions): Settlements {
         text,
         ...(reason === undefined ? {} : { reason }),
         ...(letters === undefined ? {} : { letters }),
+        ...(range && { range }),
+        ...(former?.split && { split: true }),
       };
       if (unread === true) {
         held.push(entry);
@@ -86,6 +88,11 @@ export function createSettlements(options: SettlementOptions): Settlements {
         return;
       }
       commitHeld();
+      if (range !== undefined) {
+        // What is left over goes when the whole object is done, see SplitObjects. One that is gone stays open until then.
+        if (status !== 'gone') ledger.commit(entry);
+        return;
+      }
       if (status === 'gone' && former !== undefined) {
         // With those that the listing lacks, and by their rules: a folder may have been unmounted.
         removal = removal.then(() => departed?.add(former));

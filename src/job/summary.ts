@@ -2,7 +2,7 @@ import { describeError, isEmbatchError, type ErrorCode } from '../core/errors.js
 import { exitCodeOf, exitCodes } from '../core/exit-codes.js';
 import type { StateStore } from '../core/interfaces.js';
 import type { Rank } from '../shard/rank.js';
-import type { Tally } from './tally.js';
+import { hasFailures, type Tally } from './tally.js';
 
 export type RunStatus = 'complete' | 'partial' | 'stopped' | 'failed';
 
@@ -13,6 +13,8 @@ export interface RunSummary {
   readonly exitCode: number;
   readonly shard: { readonly index: number; readonly count: number; readonly from: string };
   readonly objects: Readonly<Tally['objects']>;
+  /** Ranges of objects that are shared out over shards, but the first of each, which is counted as the object. */
+  readonly ranges: Readonly<Tally['ranges']>;
   readonly documents: number;
   readonly chunks: number;
   readonly tokens: number;
@@ -87,13 +89,14 @@ function ending(failure: unknown, tally: Tally, stop: AbortSignal): [RunStatus, 
     return ['stopped', stop.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated];
   }
   if (failure !== undefined) return ['failed', exitCodeOf(failure)];
-  return tally.objects.failed > 0 ? ['partial', exitCodes.deadLetters] : ['complete', exitCodes.ok];
+  return hasFailures(tally) ? ['partial', exitCodes.deadLetters] : ['complete', exitCodes.ok];
 }
 
 /** The part of a summary that is counted. */
 function countsOf(tally: Tally, seconds: number) {
   return {
     objects: { ...tally.objects },
+    ranges: { ...tally.ranges },
     documents: tally.documents,
     chunks: tally.chunks,
     tokens: tally.tokens,

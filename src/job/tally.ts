@@ -1,3 +1,5 @@
+import type { RecordRange } from '../core/interfaces.js';
+
 /** Counts of one shard's run; the numbers of the summary (docs/design.md §6). */
 export interface Tally {
   readonly objects: {
@@ -9,6 +11,8 @@ export interface Tally {
     failed: number;
     deleted: number;
   };
+  /** Ranges of objects that are shared out, but the first of each, which stands for the object. */
+  readonly ranges: { mine: number; unchanged: number; embedded: number; skipped: number; failed: number };
   documents: number;
   chunks: number;
   tokens: number;
@@ -32,6 +36,7 @@ export interface Tally {
 export function newTally(): Tally {
   return {
     objects: { listed: 0, mine: 0, unchanged: 0, embedded: 0, skipped: 0, failed: 0, deleted: 0 },
+    ranges: { mine: 0, unchanged: 0, embedded: 0, skipped: 0, failed: 0 },
     documents: 0,
     chunks: 0,
     tokens: 0,
@@ -48,9 +53,17 @@ export function newTally(): Tally {
 }
 
 /** Every object that had to be opened could not be: that is the source's fault, not theirs. */
-export function noneCouldBeRead({ unreadable, objects }: Tally): boolean {
-  return unreadable.count > 0 && unreadable.count === objects.mine - objects.skipped;
+export function noneCouldBeRead({ unreadable, objects, ranges }: Tally): boolean {
+  const opened = objects.mine - objects.skipped + ranges.mine - ranges.skipped;
+  return unreadable.count > 0 && unreadable.count === opened;
 }
+
+/** What an object, or a range of one, is counted with: the first range stands for its object. */
+export function countsFor(tally: Tally, range: RecordRange | undefined): Tally['ranges'] {
+  return range === undefined || range.index === 0 ? tally.objects : tally.ranges;
+}
+
+export const hasFailures = ({ objects, ranges }: Tally): boolean => objects.failed + ranges.failed > 0;
 
 export function count(map: Map<string, number>, key: string): void {
   map.set(key, (map.get(key) ?? 0) + 1);

@@ -15,6 +15,8 @@ export interface DeadLetter {
   /** How often it was tried, by the sink's own retries, and by `retry` and the run before it. */
   readonly attempts: number;
   readonly stage: 'read' | 'parse' | 'chunk' | 'embed' | 'write';
+  /** Where the range of records begins that it was read in, of an object that is done by ranges. */
+  readonly rangeStart?: number;
 }
 
 /** As it is stored: one JSON line. */

@@ -61,6 +61,7 @@ export function filterSource(source: GlobbedSource, filter: Filter, log: Logger)
   return {
     id: source.id,
     uri: source.uri,
+    ...(source.opensRanges === undefined ? {} : { opensRanges: source.opensRanges }),
     list: (options) => listFiltered(source, filter, log, options),
     async covers(key, { filters = true } = {}) {
       if (!source.reaches(key) || (filters && !filter.takes(key, source.globBase))) return false;

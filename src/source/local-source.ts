@@ -1,7 +1,7 @@
 import { lstat, open, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { describeError, EmbatchError, systemErrorCode, type ErrorCode } from '../core/errors.js';
-import type { Abortable, OpenObject, SourceObject } from '../core/interfaces.js';
+import type { OpenObject, OpenOptions, SourceObject } from '../core/interfaces.js';
 import { createBody } from './body.js';
 import type { GlobbedSource } from './filter.js';
 import type { FolderOptions } from './local-folder.js';
@@ -38,6 +38,7 @@ export async function createLocalSource(
   return {
     id: (options.sourceId ?? fileUri(root)).replace(/\/+$/, ''),
     uri,
+    opensRanges: true,
     globBase: '',
     reaches: (key) => file === undefined || key === file,
     fateOf: (key) => fateOf(join(root, key)),
@@ -93,7 +94,11 @@ async function* listFile(root: string, file: string): AsyncGenerator<SourceObjec
   }
 }
 
-async function openFile(path: string, listed: SourceObject, { signal }: Abortable = {}): Promise<OpenObject> {
+async function openFile(
+  path: string,
+  listed: SourceObject,
+  { signal, from = 0 }: OpenOptions = {},
+): Promise<OpenObject> {
   signal?.throwIfAborted();
   let handle: FileHandle | undefined;
   try {
@@ -106,7 +111,7 @@ async function openFile(path: string, listed: SourceObject, { signal }: Abortabl
       );
     }
     const object = describeFile(listed.key, stats);
-    return { object, contentType: undefined, body: fileBody(handle, path, object, signal) };
+    return { object, contentType: undefined, body: fileBody(handle, path, object, { from, signal }) };
   } catch (error) {
     await handle?.close();
     throw cannotRead(path, error);
@@ -118,7 +123,7 @@ function fileBody(
   handle: FileHandle,
   path: string,
   object: SourceObject,
-  signal: AbortSignal | undefined,
+  { from, signal }: { readonly from: number; readonly signal: AbortSignal | undefined },
 ): AsyncIterable<Uint8Array> {
   let disposed = false;
   const dispose = async (): Promise<void> => {
@@ -129,13 +134,13 @@ function fileBody(
 
   async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      for (let left = object.size; left > 0;) {
+      for (let position = from; position < object.size;) {
         signal?.throwIfAborted();
         // Not from the pool that small buffers share: a consumer may transfer it to a worker.
-        const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, left));
-        const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, null);
+        const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, object.size - position));
+        const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, position);
         if (bytesRead === 0) throw changed(path);
-        left -= bytesRead;
+        position += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
       const { version } = describeFile(object.key, await handle.stat({ bigint: true }));

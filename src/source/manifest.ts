@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { HeadObjectCommand, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { compareUtf8 } from '../core/bytes-order.js';
 import { describeError, EmbatchError, isEmbatchError } from '../core/errors.js';
-import type { Abortable, OpenObject, SourceObject } from '../core/interfaces.js';
+import type { Abortable, OpenObject, OpenOptions, SourceObject } from '../core/interfaces.js';
 import { parseS3Uri, type S3Location } from '../core/s3.js';
 import { explainS3Error } from '../core/s3-errors.js';
 import { mapConcurrent } from '../core/streams.js';
@@ -42,6 +42,7 @@ export async function createManifestSource(
   return {
     id: `s3://${location.bucket}`,
     uri,
+    opensRanges: true,
     globBase: location.prefix.slice(0, location.prefix.lastIndexOf('/') + 1),
     // A manifest names what is to be done, not what there is.
     reaches: () => false,
@@ -122,7 +123,7 @@ function cannotReadManifest(manifest: string, error: unknown): EmbatchError {
 }
 
 /** What a manifest names and nobody has ever seen is a fault of the manifest, not an object deleted meanwhile. */
-async function openNamed(bucket: Bucket, object: SourceObject, options?: Abortable): Promise<OpenObject> {
+async function openNamed(bucket: Bucket, object: SourceObject, options?: OpenOptions): Promise<OpenObject> {
   try {
     return await openS3Object(bucket, object, options);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { EmbatchError, type ErrorCode } from '../core/errors.js';
-import type { Abortable, OpenObject, SourceObject } from '../core/interfaces.js';
+import type { Abortable, OpenObject, OpenOptions, SourceObject } from '../core/interfaces.js';
 import { explainS3Error, transientS3Failures, type S3FailureKind } from '../core/s3-errors.js';
 import { createBody } from './body.js';
 import { printable } from './printable.js';
@@ -19,7 +19,7 @@ const PROGRESS_BYTES = 1024 * 1024;
 export async function openS3Object(
   bucket: Bucket,
   listed: SourceObject,
-  options: Abortable = {},
+  options: OpenOptions = {},
 ): Promise<OpenObject> {
   try {
     return await openS3Key(bucket, listed.key, { ...options, version: listed.version });
@@ -33,10 +33,11 @@ export async function openS3Object(
 export async function openS3Key(
   bucket: Bucket,
   key: string,
-  options: Abortable & { readonly version?: string },
+  options: OpenOptions & { readonly version?: string },
 ): Promise<OpenObject> {
-  const response = await get(bucket, key, options);
-  const size = response.ContentLength;
+  const { from = 0 } = options;
+  const response = await get(bucket, key, { ...options, ...(from > 0 ? { offset: from } : {}) });
+  const size = sizeOf(response, from);
   if (size === undefined) {
     streamOf(response).destroy();
     throw new EmbatchError(
@@ -53,8 +54,20 @@ export async function openS3Key(
   return {
     object,
     contentType: response.ContentType,
-    body: resumableBody(bucket, object, streamOf(response), options),
+    body: resumableBody(bucket, object, streamOf(response), {
+      ...options,
+      from,
+      // A store that ignores the range sends everything.
+      skip: response.ContentRange === undefined ? from : 0,
+    }),
   };
+}
+
+/** Of the whole object. */
+function sizeOf({ ContentLength, ContentRange }: GetObjectCommandOutput, from: number): number | undefined {
+  if (from === 0 || ContentRange === undefined) return ContentLength;
+  const total = /\/(\d+)$/.exec(ContentRange)?.[1];
+  return total === undefined ? undefined : Number(total);
 }
 
 /** The bytes of `first`, and where it breaks, the rest by range requests for the same version. */
@@ -62,17 +75,21 @@ function resumableBody(
   bucket: Bucket,
   object: SourceObject,
   first: Readable,
-  options: Abortable,
+  options: Abortable & {
+    /** Position of the first byte that is wanted, and how many bytes of `first` lie before it. */
+    readonly from: number;
+    readonly skip: number;
+  },
 ): AsyncIterable<Uint8Array> {
   const name = nameOf(bucket, object.key);
   let stream = first;
   let disposed = false;
 
   async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
-    let offset = 0;
-    let skip = 0;
+    let offset = options.from;
+    let { skip } = options;
     let failures = 0;
-    let failedAt = 0;
+    let failedAt = offset;
     for (;;) {
       let failure: unknown;
       try {
@@ -127,7 +144,12 @@ async function get(
       options,
     );
     // The rest of another version must never be glued to this one, whatever the store makes of `If-Match`.
-    if (offset !== undefined && response.ETag !== undefined && versionOf(response.ETag) !== version) {
+    if (
+      offset !== undefined &&
+      version !== undefined &&
+      response.ETag !== undefined &&
+      versionOf(response.ETag) !== version
+    ) {
       streamOf(response).destroy();
       throw Object.assign(new Error('it changed while it was being read'), { name: 'PreconditionFailed' });
     }

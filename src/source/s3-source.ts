@@ -17,6 +17,7 @@ export async function createS3Source(
   return {
     id: `s3://${name}`,
     uri,
+    opensRanges: true,
     globBase: prefix.slice(0, prefix.lastIndexOf('/') + 1),
     reaches: (key) => key.startsWith(prefix),
     list: (listOptions = {}) => listBucket(bucket, prefix, { ...listOptions, log: options.log }),

@@ -1,4 +1,4 @@
-import { flag, integer, list, text, type OptionSpec } from '../option-kinds.js';
+import { flag, integer, list, size, text, type OptionSpec } from '../option-kinds.js';
 import { fleet, run } from './commands.js';
 
 /** What is read. */
@@ -34,6 +34,14 @@ export const sourceOptions = {
     commands: run,
     min: 1,
     describe: 'Only the first n keys of the listing, over all shards.',
+  }),
+  splitBytes: size({
+    group: 'Source',
+    commands: run,
+    min: 1024,
+    default: 64 * 2 ** 20,
+    describe:
+      'JSONL objects larger than this are read, shared out over shards and accounted for in ranges of this size; the same for all shards.',
   }),
   anonymous: flag({ group: 'Source', commands: run, describe: 'Read a public bucket without credentials.' }),
   hidden: flag({

@@ -4,6 +4,7 @@ import type { Ledger } from '../../ledger/objects/ledger.js';
 import { compareAll, type Compared } from './compare.js';
 import { sortedRows, type RowCounts } from './index-rows.js';
 import type { Verdict } from './judge-object.js';
+import { wholeEntries } from './whole-entries.js';
 import type { ProveRecords } from './prove-records.js';
 
 /** What is looked at, open. */
@@ -57,7 +58,7 @@ async function* judged(
   const facts = sink.facts({ signal });
   const compared = compareAll({
     listing: listing.mine(),
-    entries: options.ledger.entries({ signal }),
+    entries: wholeEntries(options.ledger.entries({ signal }), isMine),
     rows: sortedRows(facts, { sourceId: source.id, isMine, counts, signal }),
     space,
     onRow: options.onRow,

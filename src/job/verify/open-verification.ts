@@ -6,6 +6,7 @@ import { openLedger, type Ledger } from '../../ledger/objects/ledger.js';
 import { openState } from '../../ledger/open-state.js';
 import { detectRank, readTextFile, type Rank } from '../../shard/rank.js';
 import { copiedInput } from '../../shard/sagemaker.js';
+import { shardOfRange } from '../../shard/record-ranges.js';
 import { shardOf } from '../../shard/shard-of-key.js';
 import { openSourceOf, requireSource } from '../open-parts.js';
 import { createSink } from '../registry.js';
@@ -78,7 +79,7 @@ export function openLedgerOf(verification: Verification): Promise<Ledger> {
     run: newRunId(),
     shard,
     writer: shard,
-    shardOf,
+    shardOf: shardOfRange,
     log,
   });
 }

@@ -1,6 +1,8 @@
+import type { SourceObject } from '../../core/interfaces.js';
 import { Spool } from '../../core/spool.js';
 import type { LedgerEntry } from '../../ledger/objects/entry.js';
 import type { Ledger } from '../../ledger/objects/ledger.js';
+import { hasRanges } from '../share.js';
 import { judgeObject, type KnownObject, type Verdict } from './judge-object.js';
 import { lookAtAll, type LookedAt } from './look.js';
 import type { RowGroup } from './object-rows.js';
@@ -20,7 +22,16 @@ export interface Rebuilt {
  */
 export async function rebuildLedger(
   lookedAt: LookedAt,
-  { ledger, prove }: { readonly ledger: Ledger; readonly prove: ProveRecords },
+  {
+    ledger,
+    prove,
+    isSplit,
+  }: {
+    readonly ledger: Ledger;
+    readonly prove: ProveRecords;
+    /** Whether an object is done by ranges, which are accounted for one by one: what lacks some is not begun anew. */
+    readonly isSplit: (object: SourceObject) => boolean;
+  },
 ): Promise<Rebuilt> {
   const entries = new Spool<LedgerEntry>();
   let recorded = 0;
@@ -28,7 +39,7 @@ export async function rebuildLedger(
   try {
     const { verdicts } = lookAtAll(lookedAt, { ledger, prove, onlyCovered: false, judge: judgeByIndex });
     for await (const verdict of verdicts) {
-      const entry = entryOf(verdict);
+      const entry = entryOf(verdict, isSplit);
       if (entry === undefined) continue;
       if (entry.status === 'done') recorded += 1;
       else if (entry.status === 'open') doubtful += 1;
@@ -49,7 +60,7 @@ function judgeByIndex(known: KnownObject, space: string): Verdict {
 }
 
 /** What the ledger must have; undefined where it may stay as it is. */
-function entryOf(verdict: Verdict): LedgerEntry | undefined {
+function entryOf(verdict: Verdict, isSplit: (object: SourceObject) => boolean): LedgerEntry | undefined {
   const { key, object, entry, rows, state, group } = verdict;
   const [first] = rows.groups();
   if (first === undefined) {
@@ -58,6 +69,7 @@ function entryOf(verdict: Verdict): LedgerEntry | undefined {
     return believes ? { ...entry, status: 'removed' } : undefined;
   }
   if (state === 'failed' || state === 'skipped') return undefined;
+  if (object !== undefined && state !== 'unrecorded' && isSplit(object)) return undefined;
   const whole = object === undefined ? wholeUnlisted(verdict) : state === 'unrecorded' ? group : undefined;
   const { version, fingerprint } = whole ?? first;
   return {
@@ -66,6 +78,8 @@ function entryOf(verdict: Verdict): LedgerEntry | undefined {
     status: whole === undefined ? 'open' : 'done',
     chunks: whole?.rows ?? rows.total,
     text: textHalf(fingerprint),
+    // Of large objects every shard must know: its ranges are not to be done again.
+    ...(hasRanges(key) ? { split: true } : {}),
   };
 }
 

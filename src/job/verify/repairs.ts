@@ -3,6 +3,7 @@ import { Spool } from '../../core/spool.js';
 import { formatCount } from '../../core/units.js';
 import type { LedgerEntry } from '../../ledger/objects/entry.js';
 import type { Ledger } from '../../ledger/objects/ledger.js';
+import { hasRanges } from '../share.js';
 import type { Verdict } from './judge-object.js';
 import type { Verification } from './open-verification.js';
 import { textHalf } from './rebuild-ledger.js';
@@ -47,6 +48,8 @@ export class Repairs {
       const isSurplus = verdict.findings.some(
         ({ finding }) => finding === 'duplicate' || finding === 'orphan',
       );
+      // The run goes on where the ranges of an object end; to take them back would be to begin anew.
+      if (entry?.status === 'open' && entry.split === true && !isSurplus) return;
       await this.#mends.add({ key, entry: openEntry(verdict), ...(isSurplus ? { remove: 'anew' } : {}) });
     }
   }
@@ -56,7 +59,7 @@ export class Repairs {
     const { key, version, chunks, fingerprint } = row;
     await this.#mends.add({
       key,
-      entry: { key, version, status: 'open', chunks, text: textHalf(fingerprint) },
+      entry: { key, version, status: 'open', chunks, text: textHalf(fingerprint), ...splitBy(key) },
     });
   }
 
@@ -110,7 +113,8 @@ export class Repairs {
 
 function doneEntry({ key, group, rows }: Verdict): LedgerEntry {
   const { version = '', fingerprint = '' } = group ?? {};
-  return { key, version, status: 'done', chunks: group?.rows ?? rows.total, text: textHalf(fingerprint) };
+  const chunks = group?.rows ?? rows.total;
+  return { key, version, status: 'done', chunks, text: textHalf(fingerprint), ...splitBy(key) };
 }
 
 /** Makes the run embed the object again, and remove what was left over. How many runs died with it stays known. */
@@ -123,5 +127,9 @@ function openEntry({ key, object, entry, rows }: Verdict): LedgerEntry {
     status: 'open',
     chunks: entry?.chunks ?? rows.total,
     text: entry?.text ?? textHalf(group?.fingerprint ?? ''),
+    ...splitBy(key),
   };
 }
+
+/** Takes back what any shard knows of its ranges, if it has some. */
+const splitBy = (key: string): Pick<LedgerEntry, 'split'> => (hasRanges(key) ? { split: true } : {});

@@ -6,6 +6,7 @@ import { counted } from '../../core/units.js';
 import { takeLease } from '../take-lease.js';
 import { newRunId } from '../run-id.js';
 import { runJob } from '../run.js';
+import { isSplit } from '../share.js';
 import { lookOnce } from './look-once.js';
 import { openLedgerOf, openVerification, type Verification } from './open-verification.js';
 import { rebuildLedger, type Rebuilt } from './rebuild-ledger.js';
@@ -73,9 +74,14 @@ async function withVerification<T>(
 }
 
 async function rebuild(verification: Verification, { prove }: Rereader): Promise<Rebuilt> {
+  const { source, options } = verification;
   const ledger = await openLedgerOf(verification);
   try {
-    const rebuilt = await rebuildLedger(verification, { ledger, prove });
+    const rebuilt = await rebuildLedger(verification, {
+      ledger,
+      prove,
+      isSplit: (object) => isSplit(object, source, options.splitBytes),
+    });
     await ledger.roll({ signal: verification.signal });
     return rebuilt;
   } finally {

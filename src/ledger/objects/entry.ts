@@ -1,6 +1,7 @@
 import { compareUtf8 } from '../../core/bytes-order.js';
+import type { RecordRange } from '../../core/interfaces.js';
 
-/** What the ledger knows of one object. */
+/** What the ledger knows of one object, or of one range of its records. */
 export interface LedgerEntry {
   readonly key: string;
   /** The version that was read. */
@@ -22,6 +23,13 @@ export interface LedgerEntry {
   readonly crashes?: number;
   /** Of a `failed` entry: how many dead letters say why. Fewer that are found mean that some are lost. */
   readonly letters?: number;
+  /** Set where this is about a part of the object only. */
+  readonly range?: RecordRange;
+  /**
+   * Of an entry about a whole object: it is, or was, shared out by ranges, so every shard knows this entry. As long as it is
+   * `open` or `removed`, entries of ranges that are older say nothing.
+   */
+  readonly split?: true;
 }
 
 /** As it is stored. */
@@ -35,8 +43,9 @@ export interface StampedEntry extends LedgerEntry {
 
 /** One line of JSON, as an array: a ledger holds millions of them. */
 export function formatEntry(entry: StampedEntry): string {
-  const { key, version, status, chunks, text, at, reason, crashes, letters } = entry;
-  const optional = [reason, crashes, letters];
+  const { key, version, status, chunks, text, at, reason, crashes, letters, range, split } = entry;
+  const place = range === undefined ? split && 'split' : [range.index, range.count, range.start, range.end];
+  const optional = [reason, crashes, letters, place];
   while (optional.length > 0 && optional.at(-1) === undefined) optional.pop();
   // JSON writes undefined as null in an array.
   return JSON.stringify([key, version, status, chunks, text, at, ...optional]);
@@ -54,7 +63,7 @@ export function parseEntry(line: string): StampedEntry | undefined {
     return undefined;
   }
   if (!Array.isArray(values)) return undefined;
-  const [key, version, status, chunks, text, at, reason, crashes, letters] = values as unknown[];
+  const [key, version, status, chunks, text, at, reason, crashes, letters, place] = values as unknown[];
   if (typeof key !== 'string' || typeof version !== 'string' || typeof text !== 'string') return undefined;
   if (typeof chunks !== 'number' || typeof at !== 'number' || !statuses.includes(status)) return undefined;
   return {
@@ -68,8 +77,28 @@ export function parseEntry(line: string): StampedEntry | undefined {
     ...(typeof reason === 'string' ? { reason } : {}),
     ...(typeof crashes === 'number' ? { crashes } : {}),
     ...(typeof letters === 'number' ? { letters } : {}),
+    ...(place === 'split' ? { split: true } : {}),
+    ...(isRange(place) ? { range: rangeOf(place) } : {}),
   };
 }
 
-export const byKey = (a: { readonly key: string }, b: { readonly key: string }): number =>
-  compareUtf8(a.key, b.key);
+type StoredRange = readonly [number, number, number, number];
+
+const isRange = (place: unknown): place is StoredRange =>
+  Array.isArray(place) && place.length === 4 && place.every((value) => typeof value === 'number');
+const rangeOf = ([index, count, start, end]: StoredRange): RecordRange => ({ index, count, start, end });
+
+/** What an entry, or an item of a listing, is about. */
+export interface Place {
+  readonly key: string;
+  readonly range?: RecordRange;
+}
+
+/** The order of a ledger: by the UTF-8 bytes of the keys; a whole object before its ranges. */
+export const byPlace = (a: Place, b: Place): number =>
+  a.key === b.key ? startOf(a) - startOf(b) : compareUtf8(a.key, b.key);
+const startOf = ({ range }: Place): number => range?.start ?? -1;
+
+/** For maps and sets of places. */
+export const placeName = ({ key, range }: Place): string =>
+  range === undefined ? key : JSON.stringify([key, range.start]);

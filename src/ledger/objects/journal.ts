@@ -1,6 +1,6 @@
 import type { Abortable, StateStore } from '../../core/interfaces.js';
 import { shardName, type ShardRef } from '../names.js';
-import { byKey, type LedgerEntry, type StampedEntry } from './entry.js';
+import { byPlace, placeName, type LedgerEntry, type StampedEntry } from './entry.js';
 import { mergeSorted } from './merge-sorted.js';
 import { readSortedFile, removeSortedFile, writeSortedFile, type SortedFile } from './sorted-file.js';
 
@@ -122,9 +122,9 @@ export class Journal {
     const entries = [...this.#waiting];
     const taken = this.#taken;
     await this.#options.before();
-    // One key may come twice, as begun and as done. The later entry counts.
-    const latest = new Map(entries.map((entry) => [entry.key, entry]));
-    const file = await this.writeFile('journal', [...latest.values()].sort(byKey), [], options);
+    // One object may come twice, as begun and as done. The later entry counts.
+    const latest = new Map(entries.map((entry) => [placeName(entry), entry]));
+    const file = await this.writeFile('journal', [...latest.values()].sort(byPlace), [], options);
     this.#waiting = this.#waiting.slice(entries.length);
     this.#stored = taken;
     await this.#addFile(file, 0, options);

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { compareUtf8 } from '../../core/bytes-order.js';
 import type { Abortable, StateStore } from '../../core/interfaces.js';
 import type { ShardRef } from '../names.js';
-import type { StampedEntry } from './entry.js';
+import { byPlace, type LedgerEntry, type StampedEntry } from './entry.js';
 import { mergeSorted } from './merge-sorted.js';
 import {
   FileGoneError,
@@ -25,8 +24,8 @@ export interface LedgerPlace {
   /** A copy of an index has the same id. */
   readonly sinkUri: string;
   readonly sourceId: string;
-  /** The shard of a key among `count`. */
-  readonly shardOf: (key: string, count: number) => number;
+  /** The shard of an object, or of a range of it, among `count`. */
+  readonly shardOf: (key: string, count: number, range?: number) => number;
   /** What could not be read; it costs time, never data. */
   readonly onDamage: (what: string) => void;
 }
@@ -51,7 +50,7 @@ export class LedgerFiles {
   }
 
   /**
-   * The latest entry of each key of a shard, ascending. Goes on after the last key where another shard rolls up and
+   * The latest entry of each object and range of a shard, ascending. Goes on after the last one where another shard rolls up and
    * removes files meanwhile. Error: STATE.
    */
   async *read(
@@ -60,12 +59,12 @@ export class LedgerFiles {
     options: Abortable,
   ): AsyncGenerator<StampedEntry> {
     let current = files;
-    let last: string | undefined;
+    let last: StampedEntry | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
         for await (const entry of this.#merged(current, shard, options)) {
-          if (last !== undefined && compareUtf8(entry.key, last) <= 0) continue;
-          last = entry.key;
+          if (last !== undefined && byPlace(entry, last) <= 0) continue;
+          last = entry;
           yield entry;
         }
         return;
@@ -116,21 +115,21 @@ export class LedgerFiles {
           .map(({ head }) => head.shard);
         // All that it has of these keys is in a snapshot of the same shard.
         if (newer.some(({ index, count }) => index === shard.index && count === shard.count)) return [];
-        const counts = (key: string): boolean =>
-          this.#isOf(key, shard) && !newer.some((other) => this.#isOf(key, other));
+        const counts = (entry: LedgerEntry): boolean =>
+          this.#isOf(entry, shard) && !newer.some((other) => this.#isOf(entry, other));
         return [filtered(readSortedFile(store, file, onDamage, options), counts)];
       }),
     );
   }
 
-  #isOf(key: string, { index, count }: ShardRef): boolean {
-    return count === 1 || this.#place.shardOf(key, count) === index;
+  #isOf({ key, range, split }: LedgerEntry, { index, count }: ShardRef): boolean {
+    return count === 1 || split === true || this.#place.shardOf(key, count, range?.index) === index;
   }
 }
 
 async function* filtered(
   entries: AsyncIterable<StampedEntry>,
-  counts: (key: string) => boolean,
+  counts: (entry: LedgerEntry) => boolean,
 ): AsyncGenerator<StampedEntry> {
-  for await (const entry of entries) if (counts(entry.key)) yield entry;
+  for await (const entry of entries) if (counts(entry)) yield entry;
 }

@@ -1,14 +1,19 @@
 import type { Abortable, Logger } from '../../core/interfaces.js';
 import type { ShardRef } from '../names.js';
-import type { LedgerEntry, StampedEntry } from './entry.js';
+import { placeName, type LedgerEntry, type StampedEntry } from './entry.js';
 import { Journal } from './journal.js';
 import { folderOf, LedgerFiles, type LedgerPlace } from './ledger-files.js';
 import { sweepRemains, type SortedFile } from './sorted-file.js';
 
 /** What is in the index, object by object: what a run need not do again. */
 export interface Ledger {
-  /** Of this shard's keys, ascending, each once; as it was when the ledger was opened, or read again. Error: STATE. */
+  /**
+   * Of this shard's objects and ranges, ascending, each once; as it was when the ledger was opened, or read again. An
+   * object that is shared out is known to every shard. Error: STATE.
+   */
   entries(options?: Abortable): AsyncIterable<LedgerEntry>;
+  /** The same of all shards, as it is now: what others have committed by this moment. Error: STATE. */
+  entriesOfAll(options?: Abortable): AsyncIterable<LedgerEntry>;
   /** True where nothing is known of this source in this index. */
   readonly isEmpty: boolean;
   /** True once something could not be read: objects that seem new may have rows in the index. */
@@ -87,11 +92,12 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const journal = new Journal({ store, folder, run, shard, writer: options.writer, before, onDamage });
   /** Objects in work, and how many runs have died with each. */
   const inWork = new Map<string, { readonly entry: LedgerEntry; readonly crashes: number }>();
+  const all: ShardRef = { index: 0, count: 1 };
 
   const roll = async (abortable: Abortable): Promise<void> => {
     const found = await files.list(abortable);
     const absorbs = found.map(({ name }) => name);
-    await journal.writeFile('snapshot', living(files.read(found, shard, abortable)), absorbs, abortable);
+    await journal.writeFile('snapshot', standing(files.read(found, shard, abortable)), absorbs, abortable);
     await files.removeSuperseded(abortable);
     await sweepRemains(store, `${folder}/`, run, abortable);
   };
@@ -115,7 +121,11 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   }
 
   return {
-    entries: (abortable = {}) => unstamped(living(files.read(opened, shard, abortable))),
+    entries: (abortable = {}) => unstamped(standing(files.read(opened, shard, abortable))),
+    async *entriesOfAll(abortable = {}) {
+      await journal.flush(abortable);
+      yield* unstamped(standing(files.read(await files.list(abortable), all, abortable)));
+    },
     get isEmpty() {
       return opened.length === 0;
     },
@@ -131,15 +141,16 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     get isDamaged() {
       return isDamaged;
     },
-    begin({ key, version, chunks, text }, crashes = 0) {
-      const entry: LedgerEntry = { key, version, status: 'open', chunks, text };
-      inWork.set(key, { entry, crashes });
+    begin({ key, version, chunks, text, range, split }, crashes = 0) {
+      const place = { ...(range && { range }), ...(split && { split }) };
+      const entry: LedgerEntry = { key, version, status: 'open', chunks, text, ...place };
+      inWork.set(placeName(entry), { entry, crashes });
       // Should this run die, it is one more.
       return journal.add({ ...entry, crashes: crashes + 1 });
     },
     begun: (number) => journal.upTo(number),
     commit(entry) {
-      inWork.delete(entry.key);
+      inWork.delete(placeName(entry));
       journal.add(entry);
       options.onCommit?.(entry);
     },
@@ -173,7 +184,17 @@ async function* stamped(
   for await (const entry of entries) yield journal.stamped(entry);
 }
 
-/** Entries of objects that are gone only hide older ones. */
-async function* living<Entry extends LedgerEntry>(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
-  for await (const entry of entries) if (entry.status !== 'removed') yield entry;
+/**
+ * Entries that count: those of objects that are gone only hide older ones, and those of ranges are hidden by a younger
+ * one that takes back what is known of the whole object.
+ */
+async function* standing(entries: AsyncIterable<StampedEntry>): AsyncGenerator<StampedEntry> {
+  let takenBack: StampedEntry | undefined;
+  for await (const entry of entries) {
+    const { key, status, range, split, at } = entry;
+    if (split === true && (status === 'open' || status === 'removed')) takenBack = entry;
+    if (status === 'removed') continue;
+    if (range !== undefined && takenBack?.key === key && at < takenBack.at) continue;
+    yield entry;
+  }
 }

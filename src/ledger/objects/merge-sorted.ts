@@ -1,4 +1,4 @@
-import { byKey } from './entry.js';
+import { byPlace, type Place } from './entry.js';
 
 interface Head<Item> {
   readonly item: Item;
@@ -8,11 +8,11 @@ interface Head<Item> {
 }
 
 /**
- * Merges ascending inputs into one, of equal keys only the latest item. Holds one item of each.
+ * Merges ascending inputs into one, of equal places only the latest item. Holds one item of each.
  *
- * @param inputs oldest first, each ascending by the UTF-8 bytes of its keys
+ * @param inputs oldest first, each ascending, see `byPlace`
  */
-export async function* mergeSorted<Item extends { readonly key: string; readonly at: number }>(
+export async function* mergeSorted<Item extends Place & { readonly at: number }>(
   inputs: readonly AsyncIterable<Item>[],
 ): AsyncGenerator<Item> {
   const iterators = inputs.map((input) => input[Symbol.asyncIterator]());
@@ -26,10 +26,10 @@ export async function* mergeSorted<Item extends { readonly key: string; readonly
   };
   try {
     for (const [age, iterator] of iterators.entries()) await refill(iterator, age);
-    let last: string | undefined;
+    let last: Item | undefined;
     for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
-      if (head.item.key !== last) yield head.item;
-      last = head.item.key;
+      if (last === undefined || byPlace(head.item, last) !== 0) yield head.item;
+      last = head.item;
       await refill(head.rest, head.age);
     }
   } finally {
@@ -38,7 +38,7 @@ export async function* mergeSorted<Item extends { readonly key: string; readonly
 }
 
 /** Where a head belongs: behind all that are to be taken later. */
-function placeOf<Item extends { readonly key: string; readonly at: number }>(
+function placeOf<Item extends Place & { readonly at: number }>(
   head: Head<Item>,
   heads: readonly Head<Item>[],
 ): number {
@@ -47,7 +47,8 @@ function placeOf<Item extends { readonly key: string; readonly at: number }>(
   while (low < high) {
     const middle = (low + high) >> 1;
     const other = heads[middle] as Head<Item>;
-    if (byKey(other.item, head.item) > 0 || (other.item.key === head.item.key && isOlder(other, head))) {
+    const order = byPlace(other.item, head.item);
+    if (order > 0 || (order === 0 && isOlder(other, head))) {
       low = middle + 1;
     } else high = middle;
   }

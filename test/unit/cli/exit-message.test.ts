@@ -21,6 +21,7 @@ const complete: RunSummary = {
   exitCode: 0,
   shard: { index: 3, count: 8, from: 'sagemaker' },
   objects: { listed: 8000, mine: 1004, unchanged: 4, embedded: 1000, skipped: 0, failed: 0, deleted: 0 },
+  ranges: { mine: 0, unchanged: 0, embedded: 0, skipped: 0, failed: 0 },
   documents: 1210,
   chunks: 5301,
   tokens: 812_345,
