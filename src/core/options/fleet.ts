@@ -154,6 +154,14 @@ export const fleetOptions = {
     describe:
       'Address of the Ray dashboard, such as http://127.0.0.1:8265; by default RAY_API_SERVER_ADDRESS.',
   }),
+  entrypoint: text({
+    group: 'Ray',
+    commands: ray,
+    value: '<command>',
+    default: 'embatch',
+    describe:
+      'What starts embatch on the nodes, for their shell, such as "node /opt/embatch/dist/cli/main.js".',
+  }),
 
   watch: flag({
     group: 'Fleet',

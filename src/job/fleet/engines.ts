@@ -20,6 +20,10 @@ const engines: Readonly<Partial<Record<EngineName, EngineFactory>>> = {
     const { createKubernetesEngine } = await import('../../engines/kubernetes/engine.js');
     return createKubernetesEngine(options, context);
   },
+  ray: async (options, context) => {
+    const { createRayEngine } = await import('../../engines/ray/engine.js');
+    return createRayEngine(options, context);
+  },
 };
 
 /** Connects to nothing yet. Error: USAGE where an option of the engine is missing or wrong. */
