@@ -1,5 +1,5 @@
 /**
- * npm test [-- unit|services|e2e|FILE …] [--node-test-option …]
+ * npm test [-- unit|services|e2e|FILE …] [--node-test-option …], npm run test:ray
  * Sets up what is missing, starts the servers that the chosen tests need, runs them and stops the servers.
  *
  * EMBATCH_TEST_SKIP_SERVICES=1 lets tests be skipped whose servers cannot be had; addresses of running servers are
@@ -16,15 +16,22 @@ import { servicesNeeded } from './services/needs.mjs';
 import { setup } from './setup.mjs';
 
 const groups = ['unit', 'conformance', 'services', 'e2e', 'faults'];
+/** Groups that run only where they are named: what they need is large, and not to be had everywhere. */
+const onRequest = ['ray'];
 /** A test that hangs must end; none should come near it. */
 const hangMs = 600_000;
 
 /** @returns {string[]} compiled test files, absolute */
 function chosenFiles(names) {
   const isTest = (name) => name.endsWith('.test.js');
-  if (names.length === 0) return filesBelow(at('build/test'), isTest);
+  if (names.length === 0) {
+    const left = onRequest.map((group) => at('build/test', group) + path.sep);
+    return filesBelow(at('build/test'), isTest).filter(
+      (file) => !left.some((folder) => file.startsWith(folder)),
+    );
+  }
   return names.flatMap((name) => {
-    const source = groups.includes(name) ? at('test', name) : path.resolve(name);
+    const source = [...groups, ...onRequest].includes(name) ? at('test', name) : path.resolve(name);
     const compiled = path
       .resolve(at('build/test'), path.relative(at('test'), source))
       .replace(/\.ts$/, '.js');
@@ -32,7 +39,7 @@ function chosenFiles(names) {
     const found = direct === undefined || statSync(direct).isFile() ? direct : filesBelow(direct, isTest);
     if (found === undefined || found.length === 0) {
       throw new ScriptError(
-        `no tests in '${name}': give a group (${groups.join(', ')}), a file or a folder of test/`,
+        `no tests in '${name}': give a group (${[...groups, ...onRequest].join(', ')}), a file or a folder of test/`,
       );
     }
     return found;

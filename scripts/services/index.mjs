@@ -2,10 +2,11 @@
 import { ScriptError } from '../lib/process.mjs';
 import { dockerMissing } from './docker.mjs';
 import * as opensearch from './opensearch.mjs';
+import * as ray from './ray.mjs';
 import * as s3 from './s3.mjs';
 import { s3Credentials, services } from './settings.mjs';
 
-const kinds = { s3, opensearch, opensearchTight: opensearch };
+const kinds = { s3, opensearch, opensearchTight: opensearch, ray };
 
 /**
  * Starts servers, all at once, and says which.
@@ -49,7 +50,10 @@ async function obtain(name, signal) {
     await server.stop();
     throw error;
   }
-  const environment = { [tells]: server.url, ...(name === 's3' ? s3Environment(server.url, address) : {}) };
+  const environment = {
+    [tells]: server.url,
+    ...(name === 's3' ? s3Environment(server.url, address) : kinds[name].environment?.()),
+  };
   return { ...server, environment };
 }
 

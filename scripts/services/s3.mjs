@@ -1,10 +1,8 @@
 /** S3 for tests: a given address, else moto from its image, else moto from PyPI. */
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { capture, run, ScriptError } from '../lib/process.mjs';
 import { at } from '../lib/project.mjs';
-import { buildOnce } from './cache.mjs';
 import { startContainer } from './docker.mjs';
+import { pythonOf, pythonWith } from './python.mjs';
 import { startServer } from './server.mjs';
 import { versions } from './settings.mjs';
 
@@ -38,7 +36,11 @@ export async function fromDocker({ name, signal }) {
 
 /** @param {{ name: string, signal: AbortSignal }} options */
 export async function fromPackages({ name, signal }) {
-  const folder = await buildOnce(`s3-moto-${versions.moto}`, 'ready', buildEnvironment);
+  const folder = await pythonWith('moto', `s3-moto-${versions.moto}`, [
+    `moto[s3]==${versions.moto}`,
+    'flask',
+    'flask-cors',
+  ]);
   const server = await startServer({
     name,
     command: pythonOf(folder),
@@ -48,32 +50,4 @@ export async function fromPackages({ name, signal }) {
     signal,
   });
   return { ...server, product };
-}
-
-const pythonOf = (folder) =>
-  process.platform === 'win32'
-    ? path.join(folder, 'venv/Scripts/python.exe')
-    : path.join(folder, 'venv/bin/python');
-
-/** A virtual environment survives being moved as long as its scripts are not used: `python -m pip`, never `pip`. */
-async function buildEnvironment(folder) {
-  console.log(`services: moto ${versions.moto} is not in the cache, installing it from PyPI (once) …`);
-  const python = await findPython();
-  const environment = await capture(python, ['-m', 'venv', path.join(folder, 'venv')]);
-  if (environment.code !== 0) {
-    const reason = `${environment.stdout}${environment.stderr}`.trim().split('\n')[0];
-    throw new ScriptError(`${python} -m venv failed (Debian: install python3-venv): ${reason}`);
-  }
-  const packages = [`moto[s3]==${versions.moto}`, 'flask', 'flask-cors'];
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages];
-  if ((await run(pythonOf(folder), pip)) !== 0)
-    throw new ScriptError('pip could not install moto; see above');
-}
-
-async function findPython() {
-  for (const command of ['python3', 'python']) {
-    const found = await capture(command, ['--version']).catch(() => undefined);
-    if (/^Python 3\./.test(found?.stdout ?? '')) return command;
-  }
-  throw new ScriptError('moto needs Python 3, and there is neither python3 nor python');
 }

@@ -1,7 +1,13 @@
 /** The servers that tests may ask for: what each is started with, and how a test says that it needs it. */
 
 /** What the packages and images are taken at. */
-export const versions = { opensearch: '3.6.0', log4j: '2.25.3', guava: '33.2.1-jre', moto: '5.2.5' };
+export const versions = {
+  opensearch: '3.6.0',
+  log4j: '2.25.3',
+  guava: '33.2.1-jre',
+  moto: '5.2.5',
+  ray: '2.60.0',
+};
 
 /**
  * `given`: the variable in which a user names a running server. `tells`: the variable by which a test is told
@@ -36,7 +42,17 @@ export const services = {
       'indexing_pressure.memory.limit': '512kb',
     },
   },
+  /** One node with 4 CPUs, which asks for a token. Its jobs run on this machine and see its files. */
+  ray: {
+    title: 'Ray',
+    given: 'EMBATCH_TEST_RAY_URL',
+    tells: 'EMBATCH_TEST_RAY',
+    evidence: /\b(EMBATCH_TEST_RAY|rayUrl|skipWithoutRay)\b/,
+  },
 };
+
+/** Its server checks it, as all of Ray's own will from 2.61 on. */
+export const rayToken = 'a-token-for-tests-of-at-least-32-characters';
 
 /** Neither server checks them. */
 export const s3Credentials = {

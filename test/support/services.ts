@@ -26,6 +26,8 @@ export const skipWithoutS3 = skipWithout('EMBATCH_TEST_S3');
 export const skipWithoutOpenSearch = skipWithout('EMBATCH_TEST_OPENSEARCH');
 export const skipWithoutTightOpenSearch = skipWithout('EMBATCH_TEST_OPENSEARCH_TIGHT');
 
+export const skipWithoutRay = skipWithout('EMBATCH_TEST_RAY');
+
 /** Also in AWS_ENDPOINT_URL_S3, with credentials and a region: the SDK and the built program find it by themselves. */
 export const s3Url = (): string => address('EMBATCH_TEST_S3');
 
@@ -34,3 +36,7 @@ export const openSearchUrl = (): string => address('EMBATCH_TEST_OPENSEARCH');
 
 /** A node with one write thread, a queue of one, requests of at most 1 MB and half a megabyte under way. */
 export const tightOpenSearchUrl = (): string => address('EMBATCH_TEST_OPENSEARCH_TIGHT');
+
+/** The dashboard of a Ray cluster with 4 CPUs, whose jobs run on this machine. It wants {@link rayToken}. */
+export const rayUrl = (): string => address('EMBATCH_TEST_RAY');
+export const rayToken = (): string => address('EMBATCH_TEST_RAY_TOKEN');
