@@ -8,8 +8,8 @@ import { pythonOf, pythonWith } from './python.mjs';
 import { startServer } from './server.mjs';
 import { rayToken, versions } from './settings.mjs';
 
-/** So many that three shards and one more run at once, whatever this machine has. */
-const cpus = 4;
+/** More than this machine has, so that the jobs of one test need not wait for those of another. */
+const cpus = 12;
 
 /** Shown by a server of ours: one that somebody else runs has a token of its own, or none. */
 const token = () => process.env.RAY_AUTH_TOKEN ?? rayToken;

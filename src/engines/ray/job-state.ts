@@ -62,7 +62,7 @@ export function fleetState(jobs: readonly (RayJob | undefined)[]): FleetState | 
           {
             index,
             phase: phaseOf(job.status),
-            exitCode: job.driver_exit_code ?? undefined,
+            exitCode: exitCodeOf(job),
             reason: reasonOf(job),
           },
         ],
@@ -76,6 +76,11 @@ export function fleetState(jobs: readonly (RayJob | undefined)[]): FleetState | 
     reason: missing.length === 0 ? undefined : `Ray does not know shard ${missing.join(', ')}`,
     shards,
   };
+}
+
+/** Of a process that a signal ended, Ray tells the signal as a negative number; everybody else adds it to 128. */
+function exitCodeOf({ driver_exit_code: code }: RayJob): number | undefined {
+  return typeof code === 'number' && code < 0 ? 128 - code : (code ?? undefined);
 }
 
 /** A failed job's message ends with the last words of its log. */

@@ -77,10 +77,9 @@ export async function stopJob(client: RayClient, id: string, options: Abortable)
   throw unexpected(client, `to the stop of ${id}`, answer);
 }
 
-/** Only jobs that have ended can be deleted; true where this one is gone. */
-export async function deleteJob(client: RayClient, id: string): Promise<boolean> {
-  const answer = await client.delete(jobPath(id));
-  return answer.status === 200 || (answer.status === 404 && isAboutJob(answer, id));
+/** For a job that has ended; others are refused. Whether it is gone is for the caller to find out. */
+export async function deleteJob(client: RayClient, id: string): Promise<void> {
+  await client.delete(jobPath(id));
 }
 
 const jobPath = (id: string): string => `/api/jobs/${encodeURIComponent(id)}`;

@@ -82,22 +82,32 @@ async function wasTaken(
 async function takeBack(
   client: RayClient,
   ids: readonly string[],
-  { pollMs, takeBackMs }: SubmitPatience,
+  patience: SubmitPatience,
 ): Promise<string[]> {
-  const giveUp = Date.now() + takeBackMs;
+  const giveUp = Date.now() + patience.takeBackMs;
   const outcomes = await settleAll(ids, async (id) => {
     await stopJob(client, id, {});
-    for (;;) {
-      const job = await getJob(client, id, {});
-      if (job === undefined || (hasEnded(job) && (await deleteJob(client, id)))) return true;
-      if (Date.now() >= giveUp) return false;
-      await sleep(pollMs);
-    }
+    return await removeJob(client, id, giveUp, patience.pollMs);
   });
   return ids.filter((_, index) => {
     const outcome = outcomes[index];
     return outcome?.status !== 'fulfilled' || !outcome.value;
   });
+}
+
+/**
+ * True where the job is gone. The part of Ray that watches a job may write down its end once more after it was deleted
+ * (job_manager.py, a loop of a second), so that it is there again: it must stay away for two looks.
+ */
+async function removeJob(client: RayClient, id: string, giveUp: number, pollMs: number): Promise<boolean> {
+  for (let absent = 0; ; ) {
+    const job = await getJob(client, id, {});
+    absent = job === undefined ? absent + 1 : 0;
+    if (absent === 2) return true;
+    if (job !== undefined && hasEnded(job)) await deleteJob(client, id);
+    if (Date.now() >= giveUp) return false;
+    await sleep(pollMs);
+  }
 }
 
 function withLeftovers(reason: unknown, left: readonly string[], address: string): unknown {
