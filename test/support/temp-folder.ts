@@ -11,7 +11,10 @@ export async function tempFolder(t: Pick<TestContext, 'after'>): Promise<string>
 }
 
 /** Writes files below `folder`; keys are relative paths with `/`. */
-export async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+export async function writeFiles(
+  folder: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<void> {
   for (const [key, content] of Object.entries(files)) {
     const path = join(folder, key);
     await mkdir(dirname(path), { recursive: true });
