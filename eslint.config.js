@@ -197,6 +197,15 @@ export default defineConfig(
     },
   },
   {
+    name: 'embatch/kubernetes-tests',
+    files: ['test/kubernetes/**/*.ts', 'test/unit/engines/kubernetes/**/*.ts'],
+    // The models of the Kubernetes client are classes in name only: it takes and returns plain objects.
+    rules: {
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+      '@typescript-eslint/no-misused-spread': 'off',
+    },
+  },
+  {
     name: 'embatch/scripts',
     files: ['**/*.js', '**/*.mjs'],
     extends: [tseslint.configs.strict, tseslint.configs.stylistic],

@@ -1,5 +1,5 @@
 /**
- * npm test [-- unit|services|e2e|FILE …] [--node-test-option …], npm run test:ray
+ * npm test [-- unit|services|e2e|FILE …] [--node-test-option …], npm run test:ray, npm run test:kubernetes
  * Sets up what is missing, starts the servers that the chosen tests need, runs them and stops the servers.
  *
  * EMBATCH_TEST_SKIP_SERVICES=1 lets tests be skipped whose servers cannot be had; addresses of running servers are
@@ -17,7 +17,7 @@ import { setup } from './setup.mjs';
 
 const groups = ['unit', 'conformance', 'services', 'e2e', 'faults'];
 /** Groups that run only where they are named: what they need is large, and not to be had everywhere. */
-const onRequest = ['ray'];
+const onRequest = ['ray', 'kubernetes'];
 /** A test that hangs must end; none should come near it. */
 const hangMs = 600_000;
 

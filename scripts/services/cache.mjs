@@ -7,6 +7,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 const cacheFolder = () =>
   path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'embatch-test');
 
+/** Where {@link buildOnce} leaves a file of a folder; whether it did is another matter. */
+export const cachedFile = (name, file) => path.join(cacheFolder(), name, file);
+
 const underWay = new Map();
 
 /**

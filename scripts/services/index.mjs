@@ -1,12 +1,13 @@
 /** Starts what the tests need: a given address, else Docker, else assembled from packages. */
 import { ScriptError } from '../lib/process.mjs';
 import { dockerMissing } from './docker.mjs';
+import * as kubernetes from './kubernetes.mjs';
 import * as opensearch from './opensearch.mjs';
 import * as ray from './ray.mjs';
 import * as s3 from './s3.mjs';
 import { s3Credentials, services } from './settings.mjs';
 
-const kinds = { s3, opensearch, opensearchTight: opensearch, ray };
+const kinds = { s3, opensearch, opensearchTight: opensearch, ray, kubernetes };
 
 /**
  * Starts servers, all at once, and says which.
@@ -36,16 +37,14 @@ export async function startServices(names, { signal }) {
 
 async function obtain(name, signal) {
   const { title, given, tells, settings = {} } = services[name];
-  const address = process.env[given];
+  const address = given && process.env[given];
   const server = address ? asGiven(address.replace(/\/+$/, '')) : await start(name, title, settings, signal);
   try {
     const found = await kinds[name].describe(server.url).catch((error) => {
       throw new ScriptError(`${title}: no answer at ${server.url}: ${error.cause?.message ?? error.message}`);
     });
     const started = address ? `given by ${given}` : `started from ${server.from}, log in ${server.log}`;
-    console.log(
-      `services: ${title}: ${server.product ?? found} at ${new URL(server.url).origin}, ${started}`,
-    );
+    console.log(`services: ${title}: ${server.product ?? found} at ${shown(server.url)}, ${started}`);
   } catch (error) {
     await server.stop();
     throw error;
@@ -56,6 +55,9 @@ async function obtain(name, signal) {
   };
   return { ...server, environment };
 }
+
+/** Without a password; a file as it is. */
+const shown = (place) => (URL.canParse(place) ? new URL(place).origin : place);
 
 const asGiven = (url) => ({ url, stop: async () => undefined });
 

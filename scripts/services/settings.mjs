@@ -7,10 +7,11 @@ export const versions = {
   guava: '33.2.1-jre',
   moto: '5.2.5',
   ray: '2.60.0',
+  kubernetes: '1.35.4',
 };
 
 /**
- * `given`: the variable in which a user names a running server. `tells`: the variable by which a test is told
+ * `given`: the variable in which a user names a running server, if that can be. `tells`: the variable by which a test is told
  * its address. `evidence`: a test file, or a module that it imports, in which this occurs needs the server.
  */
 export const services = {
@@ -48,6 +49,12 @@ export const services = {
     given: 'EMBATCH_TEST_RAY_URL',
     tells: 'EMBATCH_TEST_RAY',
     evidence: /\b(EMBATCH_TEST_RAY|rayUrl|skipWithoutRay)\b/,
+  },
+  /** A control plane without nodes: tests bring a kubelet of their own (test/kubernetes/support/mini-kubelet.ts). */
+  kubernetes: {
+    title: 'Kubernetes',
+    tells: 'EMBATCH_TEST_KUBECONFIG',
+    evidence: /\b(EMBATCH_TEST_KUBECONFIG|kubeconfigFile|skipWithoutKubernetes)\b/,
   },
 };
 

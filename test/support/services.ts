@@ -27,6 +27,7 @@ export const skipWithoutOpenSearch = skipWithout('EMBATCH_TEST_OPENSEARCH');
 export const skipWithoutTightOpenSearch = skipWithout('EMBATCH_TEST_OPENSEARCH_TIGHT');
 
 export const skipWithoutRay = skipWithout('EMBATCH_TEST_RAY');
+export const skipWithoutKubernetes = skipWithout('EMBATCH_TEST_KUBECONFIG');
 
 /** Also in AWS_ENDPOINT_URL_S3, with credentials and a region: the SDK and the built program find it by themselves. */
 export const s3Url = (): string => address('EMBATCH_TEST_S3');
@@ -40,3 +41,6 @@ export const tightOpenSearchUrl = (): string => address('EMBATCH_TEST_OPENSEARCH
 /** The dashboard of a Ray cluster with 12 CPUs, whose jobs run on this machine. It wants {@link rayToken}. */
 export const rayUrl = (): string => address('EMBATCH_TEST_RAY');
 export const rayToken = (): string => address('EMBATCH_TEST_RAY_TOKEN');
+
+/** Names an administrator of a control plane without nodes. */
+export const kubeconfigFile = (): string => address('EMBATCH_TEST_KUBECONFIG');

@@ -13,10 +13,14 @@ export function statusOf(error: unknown): number | undefined {
   return refusalSchema.safeParse(error).data?.code;
 }
 
+/** What the client throws where a request got no answer: of node-fetch, and of our own time limit. */
+const noAnswer = new Set(['FetchError', 'AbortError', 'TimeoutError']);
+
 /** The same call may succeed in a moment. */
 export function isTransient(error: unknown): boolean {
   const status = statusOf(error);
-  return status === undefined || notRefusals.has(status) || status >= 500;
+  if (status === undefined) return error instanceof Error && noAnswer.has(error.name);
+  return notRefusals.has(status) || status >= 500;
 }
 
 /**
@@ -26,6 +30,14 @@ export function isTransient(error: unknown): boolean {
  */
 export function apiError(error: unknown, what: string, address: string): EmbatchError {
   const status = statusOf(error);
+  if (status === undefined && !isTransient(error)) {
+    // A certificate, a token file or a credential plug-in that it names: nothing was sent.
+    return new EmbatchError(
+      'USAGE',
+      `cannot ${what}: the kubeconfig of ${address} cannot be used: ${describeError(error)}`,
+      { cause: error },
+    );
+  }
   if (status === undefined) {
     return new EmbatchError(
       'ENGINE',
@@ -47,7 +59,8 @@ export function apiError(error: unknown, what: string, address: string): Embatch
 }
 
 function refusal(status: number, words: string): string {
-  if (status === 401) return `the credentials of the kubeconfig are refused (${words}).`;
+  if (status === 401)
+    return 'the credentials of the kubeconfig are refused (401 Unauthorized); sign in again.';
   const right = /cannot (?<verb>\w+) resource "(?<resource>[^"]+)" in API group "(?<group>[^"]*)"/.exec(
     words,
   )?.groups;

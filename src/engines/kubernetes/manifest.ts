@@ -58,12 +58,13 @@ export function manifest(
       startingDeadlineSeconds: STARTING_DEADLINE_SECONDS,
       successfulJobsHistoryLimit: HISTORY_LIMIT,
       failedJobsHistoryLimit: HISTORY_LIMIT,
-      jobTemplate: { metadata: { labels, annotations }, spec },
+      // Copies: YAML would write the same object a second time as an alias.
+      jobTemplate: { metadata: { labels: { ...labels }, annotations: { ...annotations } }, spec },
     },
   };
 }
 
-export function labelsOf(fleet: { readonly name: string }): Record<string, string> {
+function labelsOf(fleet: { readonly name: string }): Record<string, string> {
   return {
     [labelNames.name]: 'embatch',
     [labelNames.instance]: fleet.name,

@@ -64,5 +64,5 @@ function literal(text: string): string {
 /** Limits as requests: a shard makes as many workers as CPUs are granted, and all of the node's where nothing limits it. */
 function resources({ cpu, memory }: KubernetesSettings): { resources?: Plain<V1ResourceRequirements> } {
   const wanted = { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) };
-  return Object.keys(wanted).length === 0 ? {} : { resources: { requests: wanted, limits: wanted } };
+  return Object.keys(wanted).length === 0 ? {} : { resources: { requests: wanted, limits: { ...wanted } } };
 }
