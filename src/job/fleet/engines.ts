@@ -20,6 +20,10 @@ const engines: Readonly<Partial<Record<EngineName, EngineFactory>>> = {
     const { createKubernetesEngine } = await import('../../engines/kubernetes/engine.js');
     return createKubernetesEngine(options, context);
   },
+  'aws-batch': async (options, context) => {
+    const { createAwsBatchEngine } = await import('../../engines/aws-batch/engine.js');
+    return createAwsBatchEngine(options, context);
+  },
   ray: async (options, context) => {
     const { createRayEngine } = await import('../../engines/ray/engine.js');
     return createRayEngine(options, context);
