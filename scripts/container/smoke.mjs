@@ -74,7 +74,7 @@ export const checks = {
   'without arguments it is `run`, and without a source that is wrong usage': async ({ run }) => {
     const { code, stderr } = await run([], strict);
     assert.equal(code, 2, stderr);
-    assert.match(stderr, /source/);
+    assert.match(stderr, /there is nothing to read/);
   },
 
   'SageMaker’s serve and train are refused with 2 and a reason': async ({ run }) => {

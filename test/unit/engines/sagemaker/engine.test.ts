@@ -129,11 +129,13 @@ describe('what the service answers is told as what a person must change, or as w
     });
   }
 
-  test('a service that fails for long', async (t) => {
-    const { server, engine } = await setUp(t);
-    server.next(...Array<SageMakerFault>(20).fill(refuse('InternalFailure', 'we are sorry', 500)));
-    await assert.rejects(engine.submit(fleet), failure('ENGINE', /we are sorry. Try again later/));
-  });
+  for (const status of [429, 500]) {
+    test(`a service that answers ${status} for long`, async (t) => {
+      const { server, engine } = await setUp(t);
+      server.next(...Array<SageMakerFault>(20).fill(refuse('Sorry', 'we are sorry', status)));
+      await assert.rejects(engine.submit(fleet), failure('ENGINE', /we are sorry. Try again later/));
+    });
+  }
 
   test('throttling that passes', async (t) => {
     const { server, engine } = await setUp(t);
