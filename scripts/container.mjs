@@ -3,7 +3,7 @@
  * npm run test:container: builds it and checks what it does.
  *
  * With Docker where its engine answers; else, on Linux and as root, with buildah and podman, which are installed where
- * they are missing, on a stand-in for the base image where no registry of images can be reached (docs/container.md).
+ * they are missing, on a stand-in for the base image where no registry of images can be reached (docs/running-in-containers.md).
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../paths.js';
 
 /** Process 1 of the image (container/Dockerfile): plain Node, so that it runs without the image too. */
-export const entrypoint = join(projectRoot, 'container/entrypoint.mjs');
+const entrypoint = join(projectRoot, 'container/entrypoint.mjs');
 
 /** Shows the process a folder as /opt/ml, and leaves the machine's own /opt as it is. */
 const inNamespace = `
