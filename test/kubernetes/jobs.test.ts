@@ -20,6 +20,7 @@ import {
   refOf,
   stateWhen,
 } from './support/fleets.js';
+import { jsonlKeys } from './support/jsonl-keys.js';
 import { startMiniKubelet } from './support/mini-kubelet.js';
 
 const namespace = 'jobs';
@@ -66,7 +67,7 @@ describe('a fleet on Kubernetes', { skip: skipWithoutKubernetes, concurrency: tr
       reason: undefined,
       shards: [0, 1, 2].map((index) => ({ index, phase: 'succeeded', exitCode: 0, reason: undefined })),
     } satisfies FleetState);
-    assert.deepEqual(await keysIn(sink), keys.sort());
+    assert.deepEqual(await jsonlKeys(sink), keys.sort());
     assert.equal(lab.kubelet.started.filter(({ name }) => name.startsWith('three-shards-')).length, 3);
   });
 
@@ -221,11 +222,3 @@ describe('a fleet on Kubernetes', { skip: skipWithoutKubernetes, concurrency: tr
     });
   }
 });
-
-/** Keys of the objects whose rows are in a folder of JSONL files, sorted. */
-async function keysIn(sink: string): Promise<string[]> {
-  const files = (await readdir(sink, { recursive: true })).filter((file) => file.endsWith('.jsonl'));
-  const lines = await Promise.all(files.map((file) => readFile(join(sink, file), 'utf8')));
-  const rows = lines.flatMap((text) => text.trim().split('\n')).filter((line) => line !== '');
-  return rows.map((row) => (JSON.parse(row) as { metadata: { key: string } }).metadata.key).sort();
-}

@@ -1,8 +1,13 @@
 /** What is sent to a real API server, and what is refused before anything is started. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
 import type { Options } from '#embatch/core/options.js';
 import { duringTests } from '../support/during-tests.js';
+import { storedSchemas, trimmed, type Schemas } from '../support/kubernetes-schema.js';
+import { projectRoot } from '../support/paths.js';
 import { skipWithoutKubernetes } from '../support/services.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { connectToTestCluster } from './support/cluster.js';
@@ -72,6 +77,31 @@ describe('what is sent', { skip: skipWithoutKubernetes }, () => {
     });
     assert.equal(refused.status, 422);
     assert.match(refused.body, /must be less than or equal to 100000/);
+  });
+
+  test('the objects of examples/kubernetes/setup.yaml pass it too', async () => {
+    const file = await readFile(join(projectRoot, 'examples/kubernetes/setup.yaml'), 'utf8');
+    const objects = parseAllDocuments(file).map((document) => document.toJS() as SetupObject);
+    for (const object of objects) {
+      const { apiVersion, kind } = object;
+      const group = apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`;
+      const place = kind === 'Namespace' ? '' : `namespaces/${namespace}/`;
+      const moved =
+        kind === 'Namespace' ? object : { ...object, metadata: { ...object.metadata, namespace } };
+      const path = `${group}/${place}${kind.toLowerCase()}s?dryRun=All&fieldValidation=Strict`;
+      const answer = await lab.post(path, moved);
+      assert.equal(answer.status, 201, `${kind}: ${answer.body}`);
+    }
+    assert.deepEqual(
+      objects.map(({ kind }) => kind),
+      ['Namespace', 'ServiceAccount', 'Secret', 'Role', 'RoleBinding'],
+    );
+  });
+
+  test('the types that quick checks look at are those of this API server', async () => {
+    const answer = await lab.get('/openapi/v3/apis/batch/v1');
+    const { components } = JSON.parse(answer.body) as { components: { schemas: Schemas } };
+    assert.deepEqual(trimmed(components.schemas), await storedSchemas());
   });
 
   test('the strict dry run refuses a field that does not exist', async () => {
@@ -196,6 +226,12 @@ describe('what is refused', { skip: skipWithoutKubernetes }, () => {
     await kubernetes.stop(refOf(fleetOf('podless', 1)));
   });
 });
+
+interface SetupObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: object;
+}
 
 /** Everything of `wanted` is in `found`; the API server adds defaults. */
 function assertContains(found: unknown, wanted: unknown, path = ''): void {

@@ -19,7 +19,13 @@ export interface TestCluster {
     options: { namespace: string; name: string; folder: string },
   ): Promise<string>;
   /** Sends JSON as it is, for what the client would mend or drop. */
-  post(path: string, body: unknown): Promise<{ readonly status: number; readonly body: string }>;
+  post(path: string, body: unknown): Promise<Answer>;
+  get(path: string): Promise<Answer>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
 }
 
 export interface Right {
@@ -82,10 +88,15 @@ export function connectToTestCluster(): TestCluster {
       await config.applyToHTTPSOptions(options);
       return send(`${server}${path}`, options, JSON.stringify(body));
     },
+    get: async (path) => {
+      const options: RequestOptions = { method: 'GET' };
+      await config.applyToHTTPSOptions(options);
+      return send(`${server}${path}`, options);
+    },
   };
 }
 
-function send(url: string, options: RequestOptions, body: string): Promise<{ status: number; body: string }> {
+function send(url: string, options: RequestOptions, body?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = https.request(url, options, (response) => {
       let text = '';

@@ -14,7 +14,6 @@ import {
 } from '@kubernetes/client-node';
 import { environmentOf, expanded, MissingSecret } from './pod-environment.js';
 
-const NODE = 'mini';
 /** What the kubelet takes of a log as a termination message. */
 const LOG_TAIL_BYTES = 2048;
 
@@ -41,7 +40,8 @@ export async function startMiniKubelet(
   { images, namespace, folder }: MiniKubeletOptions,
 ): Promise<MiniKubelet> {
   const core = config.makeApiClient(CoreV1Api);
-  await core.createNode({ body: { metadata: { name: NODE } } });
+  const node = `mini-${namespace}`;
+  await core.createNode({ body: { metadata: { name: node } } });
 
   const bound = new Set<string>();
   const containers = new Map<string, ChildProcess | undefined>();
@@ -68,7 +68,7 @@ export async function startMiniKubelet(
       await informer.stop();
       for (const child of containers.values()) child?.kill('SIGKILL');
       while (work.size > 0) await Promise.allSettled(work);
-      await core.deleteNode({ name: NODE });
+      await core.deleteNode({ name: node });
       if (failures.length > 0) throw new AggregateError(failures, 'the mini kubelet failed');
     },
   };
@@ -104,7 +104,7 @@ export async function startMiniKubelet(
       ...identity(pod),
       body: {
         metadata: { name: identity(pod).name },
-        target: { apiVersion: 'v1', kind: 'Node', name: NODE },
+        target: { apiVersion: 'v1', kind: 'Node', name: node },
       },
     });
   }
