@@ -5,7 +5,7 @@ export function awsErrorName(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
-function awsStatus(error: unknown): number | undefined {
+export function awsStatus(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('$metadata' in error)) return undefined;
   // The SDK's own field, on everything that a service answered.
   return (error.$metadata as { httpStatusCode?: number } | undefined)?.httpStatusCode;
