@@ -88,9 +88,9 @@ async function start(name, title, settings, signal) {
         console.log(`services: ${title} could not be started from ${from}: ${error.message}`);
     }
   }
-  throw new ScriptError(
-    `${title} cannot be started; set ${services[name].given}, or mend one of: ${reasons.join('; ')}`,
-  );
+  const { given } = services[name];
+  const remedy = given === undefined ? 'mend' : `set ${given}, or mend`;
+  throw new ScriptError(`${title} cannot be started; ${remedy} one of: ${reasons.join('; ')}`);
 }
 
 const kebab = (name) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
