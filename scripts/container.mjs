@@ -12,8 +12,9 @@ import { capture, runMain, ScriptError } from './lib/process.mjs';
 import { at } from './lib/project.mjs';
 import { withTemporaryFolder } from './lib/temporary.mjs';
 import { createContainers } from './container/containers.mjs';
-import { checks } from './container/smoke.mjs';
+import { checks, serverChecks } from './container/smoke.mjs';
 import { baseOf, findTools } from './container/tools.mjs';
+import { startServices } from './services/index.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -34,28 +35,37 @@ const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s
 
 async function check(tools) {
   const containers = createContainers(tools, values.tag);
+  const servers = await startServices(['s3', 'opensearch'], { signal: new AbortController().signal });
   try {
     await withTemporaryFolder(async (folder) => {
-      for (const [place, [name, holds]] of Object.entries(checks).entries()) {
+      const withServers = servers.missing.length === 0 ? serverChecks : {};
+      for (const [place, [name, holds]] of Object.entries({ ...checks, ...withServers }).entries()) {
         const begun = performance.now();
         try {
-          await holds(containers, path.join(folder, String(place)));
+          await holds(containers, path.join(folder, String(place)), servers.environment);
         } catch (error) {
           throw new ScriptError(`container: ${name}: ${error.message}`);
         }
         console.log(`container: ${name} (${seconds(begun)})`);
       }
     });
+    if (servers.missing.length > 0) announce(`NOT CHECKED WITH SERVERS: ${servers.missing.join('; ')}`);
   } finally {
     await containers.close();
+    await servers.stop();
   }
+}
+
+/** Loud, because what was left out reads like what went well. */
+function announce(message) {
+  const line = '='.repeat(100);
+  console.error(`${line}\nTHE CONTAINER IMAGE WAS ${message}\n${line}`);
 }
 
 await runMain(async () => {
   const tools = await findTools().catch((error) => {
     if (!values.check || !(error instanceof ScriptError)) throw error;
-    const line = '='.repeat(100);
-    console.error(`${line}\nTHE CONTAINER IMAGE WAS NOT BUILT AND NOT CHECKED: ${error.message}\n${line}`);
+    announce(`NOT BUILT AND NOT CHECKED: ${error.message}`);
   });
   if (tools === undefined) return 0;
   const begun = performance.now();

@@ -135,6 +135,46 @@ export const checks = {
   },
 };
 
+/** Needs servers: their addresses are told in the environment, and the container shares this machine's network. */
+export const serverChecks = {
+  'a prefix in S3 becomes an index of OpenSearch that answers': async ({ run }, _folder, servers) => {
+    const { CreateBucketCommand, PutObjectCommand, S3Client } = await import('@aws-sdk/client-s3');
+    const client = new S3Client({
+      endpoint: servers.AWS_ENDPOINT_URL_S3,
+      region: servers.AWS_REGION,
+      forcePathStyle: true,
+      credentials: { accessKeyId: servers.AWS_ACCESS_KEY_ID, secretAccessKey: servers.AWS_SECRET_ACCESS_KEY },
+    });
+    const name = `embatch-container-${String(process.pid)}-${String(Date.now())}`;
+    await client.send(new CreateBucketCommand({ Bucket: name }));
+    for (const [Key, Body] of [
+      ['docs/tides.md', tides],
+      ['docs/coffee.txt', 'Grind the beans just before brewing.'],
+    ]) {
+      await client.send(new PutObjectCommand({ Bucket: name, Key, Body }));
+    }
+    client.destroy();
+    const index = new URL(name, `${servers.EMBATCH_TEST_OPENSEARCH}/`);
+    const sink = `opensearch+${index.href}`;
+    const env = Object.entries(servers).filter(([key]) => key.startsWith('AWS_'));
+    const options = [
+      ...strict.filter((option) => option !== '--network=none'),
+      '--network=host',
+      ...env.flatMap(([key, value]) => ['--env', `${key}=${value}`]),
+    ];
+    try {
+      const words = [`s3://${name}/docs`, '--sink', sink, '--state', `s3://${name}/state`, '--json'];
+      const ended = await run(['run', ...words], options);
+      assert.equal(ended.code, 0, ended.stderr);
+      const found = await run(['search', 'Why does the water rise?', '--sink', sink, '--json'], options);
+      assert.equal(found.code, 0, found.stderr);
+      assert.equal(JSON.parse(found.stdout).hits[0].metadata.key, 'docs/tides.md');
+    } finally {
+      await fetch(index, { method: 'DELETE' });
+    }
+  },
+};
+
 /** More than is embedded in the time that this takes. */
 const load = Object.fromEntries(
   Array.from({ length: 200 }, (_, i) => [`${String(i)}.txt`, `${String(i)} ${tides.repeat(300)}`]),
