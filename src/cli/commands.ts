@@ -41,6 +41,14 @@ const jobCommands: readonly JobCommand[] = [
     action: async (source, flags) => (await import('./verify-command.js')).verifyCommand(source, flags),
   },
   {
+    name: 'plan',
+    description:
+      'Say what a run would take: tokens, hours, money, index size, and what will hurt. Writes nothing.',
+    argument: sourceOfRun,
+    examples: help.planExamples,
+    action: async (source, flags) => (await import('./plan-command.js')).planCommand(source, flags),
+  },
+  {
     name: 'status',
     description: 'Show every shard of a job, from any machine, by its state alone.',
     examples: help.statusExamples,

@@ -27,6 +27,12 @@ Examples:
   embatch verify s3://bucket/docs --sink opensearch://search.example.com:9200/docs --sample 100
   embatch verify ./docs --repair`;
 
+export const planExamples = `
+Examples:
+  embatch plan ./docs                                      before \`embatch run ./docs\`, with the same flags
+  embatch plan s3://bucket/docs --sink opensearch://search.example.com:9200/docs --shards 16 --price 0.71
+  embatch plan s3://bucket/docs --write-manifest s3://bucket/listings/docs`;
+
 export const modelsExamples = `
 Examples:
   embatch models pull hf:BAAI/bge-small-en-v1.5

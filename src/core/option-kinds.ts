@@ -53,7 +53,7 @@ export interface OptionSpec<
   Value = unknown,
   Default extends Value | undefined = Value | undefined,
 > extends OptionText {
-  readonly kind: 'text' | 'list' | 'integer' | 'fraction' | 'count' | 'size' | 'duration' | 'choice' | 'flag';
+  readonly kind: 'text' | 'list' | 'integer' | 'number' | 'fraction' | 'count' | 'size' | 'duration' | 'choice' | 'flag';
   /** Placeholder in help: `<uri>`; empty for flags. */
   readonly value: string;
   /** Accepts what a flag or variable (text) or a job file (any JSON value) gives. */
@@ -95,6 +95,16 @@ export function integer<Default extends number | undefined = undefined>(
     z.int(wanted).min(spec.min, wanted).max(max, wanted),
   );
   return { ...spec, kind: 'integer', value: spec.value ?? '<n>', schema, default: spec.default as Default };
+}
+
+/** 0 or more, with decimals. */
+export function amount(spec: Text): OptionSpec<number, undefined> {
+  const wanted = 'a number of at least 0';
+  const schema = z.preprocess(
+    (raw) => (typeof raw === 'string' && /^\s*\d*\.?\d+\s*$/.test(raw) ? Number(raw) : raw),
+    z.number(wanted).min(0, wanted),
+  );
+  return { ...spec, kind: 'number', value: spec.value ?? '<number>', schema, default: undefined };
 }
 
 /** From 0 to 1. */

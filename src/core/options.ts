@@ -5,6 +5,7 @@ import { jobOptions } from './options/job.js';
 import { ledgerOptions } from './options/ledger.js';
 import { modelOptions } from './options/model.js';
 import { outputOptions } from './options/output.js';
+import { planOptions } from './options/plan.js';
 import { sinkOptions } from './options/sink.js';
 import { sourceOptions } from './options/source.js';
 import { textOptions } from './options/text.js';
@@ -17,6 +18,7 @@ export const options = {
   ...modelOptions,
   ...ledgerOptions,
   ...sinkOptions,
+  ...planOptions,
   ...fleetOptions,
   ...outputOptions,
 } satisfies Record<string, OptionSpec>;

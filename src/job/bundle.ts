@@ -71,6 +71,10 @@ export type OutlinedDocument =
       readonly record: RecordKey;
       /** Of the rows that it would have, in order. */
       readonly ids: readonly string[];
+      /** Of all of them, as they would be embedded. */
+      readonly tokens: number;
+      /** Of their texts, UTF-8. */
+      readonly textBytes: number;
     }
   | LeftOut;
 

@@ -1,7 +1,9 @@
 import { EmbatchError } from '../core/errors.js';
 import type { Logger, Sink, Source } from '../core/interfaces.js';
 import type { Options } from '../core/options.js';
+import { openState } from '../ledger/open-state.js';
 import { openSource } from '../source/open-source.js';
+import { listedSource } from './listing/read-listing.js';
 
 /** The source that was named. Error: USAGE. */
 export function requireSource(options: Options): string {
@@ -13,7 +15,7 @@ export function requireSource(options: Options): string {
 }
 
 /** Opens the source as the options mean it. Errors: USAGE, SOURCE. */
-export function openSourceOf(
+export async function openSourceOf(
   options: Options,
   {
     sink,
@@ -21,7 +23,7 @@ export function openSourceOf(
     log,
   }: { readonly sink: Sink; readonly sourceId: string | undefined; readonly log: Logger },
 ): Promise<Source> {
-  return openSource(requireSource(options), {
+  const source = await openSource(requireSource(options), {
     anonymous: options.anonymous,
     sourceId: options.sourceId ?? sourceId,
     followLinks: options.followLinks,
@@ -32,12 +34,20 @@ export function openSourceOf(
     leaveOut: localFolders(options, sink),
     log,
   });
+  if (options.sourceManifest === undefined) return source;
+  try {
+    const store = await openState(options.sourceManifest);
+    return await listedSource(source, { store, options, log });
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
 }
 
 /** Folders of our own that a source must not read: `embatch run .` with everything below it. */
 function localFolders(options: Options, sink: Sink): string[] {
   const sinkFolder = /^(?:lancedb|jsonl):(.*)$/.exec(options.sink)?.[1];
-  return [sinkFolder, sink.leaseUri, options.state].filter(
+  return [sinkFolder, sink.leaseUri, options.state, options.sourceManifest, options.writeManifest].filter(
     (folder): folder is string => folder !== undefined && !/^[a-z0-9+]+:\/\//.test(folder),
   );
 }

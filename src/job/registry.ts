@@ -9,28 +9,30 @@ import { EmbatchError, describeError, isEmbatchError } from '../core/errors.js';
 import type { Sink } from '../core/interfaces.js';
 import type { Options } from '../core/options.js';
 import type { SinkContext } from '../sinks/context.js';
+import type { OpenSearchOptions } from '../sinks/opensearch/config.js';
 
 type SinkFactory = (uri: string, options: Options, context: SinkContext) => Promise<Sink>;
 
 const openSearch: SinkFactory = async (uri, options, context) => {
   const { createOpenSearchSink } = await import('../sinks/opensearch/sink.js');
-  return createOpenSearchSink(
-    uri,
-    {
-      auth: options.opensearchAuth,
-      caFile: options.opensearchCaFile,
-      layout: options.layout,
-      engine: options.knnEngine,
-      shards: options.indexShards,
-      replicas: options.indexReplicas,
-      maxRows: options.sinkBatchRows,
-      maxBytes: options.sinkBatchBytes,
-      concurrency: options.sinkConcurrency,
-      patienceMs: options.sinkPatience,
-    },
-    context,
-  );
+  return createOpenSearchSink(uri, openSearchOptions(options), context);
 };
+
+/** The options as the sink takes them. */
+export function openSearchOptions(options: Options): OpenSearchOptions {
+  return {
+    auth: options.opensearchAuth,
+    caFile: options.opensearchCaFile,
+    layout: options.layout,
+    engine: options.knnEngine,
+    shards: options.indexShards,
+    replicas: options.indexReplicas,
+    maxRows: options.sinkBatchRows,
+    maxBytes: options.sinkBatchBytes,
+    concurrency: options.sinkConcurrency,
+    patienceMs: options.sinkPatience,
+  };
+}
 
 /** By URI scheme. */
 const sinks: Readonly<Record<string, SinkFactory>> = {

@@ -63,7 +63,9 @@ export function outlineParts(parts: readonly ChunkedPart[]): OutlinedPart[] {
       const { object, chunks } = document;
       const { record } = document.document;
       const ids = chunks.map((_, ordinal) => chunkId(object.uri, record, ordinal));
-      return { kind: 'outlined', record, ids };
+      const tokens = chunks.reduce((sum, chunk) => sum + chunk.tokenIds.length, 0);
+      const textBytes = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.text), 0);
+      return { kind: 'outlined', record, ids, tokens, textBytes };
     }),
   }));
 }

@@ -21,6 +21,7 @@ export const runs: readonly Command[] = ['run', ...submit];
 /** Commands that look at a whole fleet. */
 export const fleet: readonly Command[] = ['status', 'finalize'];
 export const verify: readonly Command[] = ['verify'];
+export const plan: readonly Command[] = ['plan'];
 export const search: readonly Command[] = ['search'];
 /** Commands that open an index. */
 export const indexing: readonly Command[] = [...run, 'finalize', 'search'];

@@ -1,5 +1,5 @@
 import { countOrPercent, flag, fraction, integer, type OptionSpec } from '../option-kinds.js';
-import { run, verify } from './commands.js';
+import { plan, run, verify } from './commands.js';
 
 /** What is deleted, given up, proved and mended. */
 export const ledgerOptions = {
@@ -40,14 +40,15 @@ export const ledgerOptions = {
   }),
   sample: integer({
     group: 'Verify',
-    commands: verify,
+    commands: [...verify, ...plan],
     min: 1,
     max: 100_000,
-    describe: 'Embed so many rows, drawn at random, once more and compare texts and vectors.',
+    describe:
+      'Verify: embed so many rows, drawn at random, once more and compare texts and vectors. Plan: read so many objects.',
   }),
   seed: integer({
     group: 'Verify',
-    commands: verify,
+    commands: [...verify, ...plan],
     min: 0,
     max: 2 ** 32 - 1,
     describe: 'Draw the sample that was drawn with this seed before; by default another one each time.',

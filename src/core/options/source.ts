@@ -43,6 +43,13 @@ export const sourceOptions = {
     describe:
       'JSONL objects larger than this are read, shared out over shards and accounted for in ranges of this size; the same for all shards.',
   }),
+  sourceManifest: text({
+    group: 'Source',
+    commands: run,
+    value: '<uri>',
+    describe:
+      'Take the listing of the source from where `embatch plan --write-manifest` has written it; source and filters must be the same.',
+  }),
   anonymous: flag({ group: 'Source', commands: run, describe: 'Read a public bucket without credentials.' }),
   hidden: flag({
     group: 'Source',

@@ -1,5 +1,5 @@
 import { choice, flag, integer, size, text, type OptionSpec } from '../option-kinds.js';
-import { recipe, run, runs } from './commands.js';
+import { plan, recipe, run, runs } from './commands.js';
 
 const MIB = 2 ** 20;
 
@@ -68,7 +68,7 @@ export const textOptions = {
   }),
   refreshText: flag({
     group: 'Chunks',
-    commands: runs,
+    commands: [...runs, ...plan],
     describe: 'Embed again what an earlier run has cut with other chunk options.',
   }),
 } satisfies Record<string, OptionSpec>;
