@@ -8,8 +8,8 @@ import { pythonOf, pythonWith } from './python.mjs';
 import { startServer } from './server.mjs';
 import { rayToken, versions } from './settings.mjs';
 
-/** More than this machine has, so that the jobs of one test need not wait for those of another. */
-const cpus = 12;
+/** Of which a test's jobs ask for little, so that they need not wait for those of another. */
+const cpus = 6;
 
 /** Shown by a server of ours: one that somebody else runs has a token of its own, or none. */
 const token = () => process.env.RAY_AUTH_TOKEN ?? rayToken;

@@ -43,7 +43,7 @@ export const services = {
       'indexing_pressure.memory.limit': '512kb',
     },
   },
-  /** One node with 12 CPUs, which asks for a token. Its jobs run on this machine and see its files. */
+  /** One node with 6 CPUs, which asks for a token. Its jobs run on this machine and see its files. */
   ray: {
     title: 'Ray',
     given: 'EMBATCH_TEST_RAY_URL',

@@ -27,7 +27,7 @@ export async function openEngine(
 ): Promise<TestEngine> {
   const log = recordingLogger();
   const engine = await createRayEngine(
-    { address: rayUrl(), entrypoint, cpu: '1', memory: undefined, ...options },
+    { address: rayUrl(), entrypoint, cpu: '0.25', memory: undefined, ...options },
     { log, environment: { RAY_AUTH_TOKEN: token } },
     times,
   );

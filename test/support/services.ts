@@ -38,7 +38,7 @@ export const openSearchUrl = (): string => address('EMBATCH_TEST_OPENSEARCH');
 /** A node with one write thread, a queue of one, requests of at most 1 MB and half a megabyte under way. */
 export const tightOpenSearchUrl = (): string => address('EMBATCH_TEST_OPENSEARCH_TIGHT');
 
-/** The dashboard of a Ray cluster with 12 CPUs, whose jobs run on this machine. It wants {@link rayToken}. */
+/** The dashboard of a Ray cluster with 6 CPUs, whose jobs run on this machine. It wants {@link rayToken}. */
 export const rayUrl = (): string => address('EMBATCH_TEST_RAY');
 export const rayToken = (): string => address('EMBATCH_TEST_RAY_TOKEN');
 

@@ -78,7 +78,7 @@ async function wasTaken(
   }
 }
 
-/** The ids that could not be taken back. Not ended by the caller's signal: it is what may have brought us here. */
+/** The ids that may still run. Not ended by the caller's signal: it is what may have brought us here. */
 async function takeBack(
   client: RayClient,
   ids: readonly string[],
@@ -97,15 +97,20 @@ async function takeBack(
 
 /**
  * True where the job is gone. The part of Ray that watches a job may write down its end once more after it was deleted
- * (job_manager.py, a loop of a second), so that it is there again: it must stay away for two looks.
+ * (job_manager.py, a loop of a second), so that it is there again: it is given time before, and looked at twice after.
  */
 async function removeJob(client: RayClient, id: string, giveUp: number, pollMs: number): Promise<boolean> {
-  for (let absent = 0; ; ) {
+  let ended = 0;
+  let absent = 0;
+  for (;;) {
     const job = await getJob(client, id, {});
     absent = job === undefined ? absent + 1 : 0;
     if (absent === 2) return true;
-    if (job !== undefined && hasEnded(job)) await deleteJob(client, id);
-    if (Date.now() >= giveUp) return false;
+    if (job !== undefined && hasEnded(job)) {
+      ended += 1;
+      if (ended >= 3) await deleteJob(client, id);
+    }
+    if (Date.now() >= giveUp) return ended > 0;
     await sleep(pollMs);
   }
 }
