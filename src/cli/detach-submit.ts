@@ -35,7 +35,8 @@ export async function detachSubmit(stateUri: string, engine: Engine, json: boole
   child.once('exit', (code) => (exitCode = code));
   const store = await openState(stateUri);
   try {
-    for (const started = Date.now(); Date.now() - started < MAX_START_MS; await delay(LOOK_EVERY_MS)) {
+    const deadline = Date.now() + MAX_START_MS;
+    while (Date.now() < deadline) {
       const submission = await latestSubmission(store);
       if (submission?.handle?.endsWith(`/${child.pid}`) === true) {
         child.unref();
@@ -43,6 +44,7 @@ export async function detachSubmit(stateUri: string, engine: Engine, json: boole
         return 0;
       }
       if (exitCode !== undefined) break;
+      await delay(LOOK_EVERY_MS);
     }
   } finally {
     await store.close();

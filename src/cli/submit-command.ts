@@ -63,7 +63,9 @@ async function waitForEnd(
   try {
     view = await followFleet(engine, submission, stateUriOf(options), {
       intervalMs: engine.name === 'local' ? LOOK_EVERY_MS.local : LOOK_EVERY_MS.elsewhere,
-      onView: display.show,
+      onView: (shown) => {
+        display.show(shown);
+      },
       log,
       signal: signals.stop,
     });

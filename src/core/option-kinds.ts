@@ -53,7 +53,8 @@ export interface OptionSpec<
   Value = unknown,
   Default extends Value | undefined = Value | undefined,
 > extends OptionText {
-  readonly kind: 'text' | 'list' | 'integer' | 'number' | 'fraction' | 'count' | 'size' | 'duration' | 'choice' | 'flag';
+  readonly kind:
+    'text' | 'list' | 'integer' | 'number' | 'fraction' | 'count' | 'size' | 'duration' | 'choice' | 'flag';
   /** Placeholder in help: `<uri>`; empty for flags. */
   readonly value: string;
   /** Accepts what a flag or variable (text) or a job file (any JSON value) gives. */

@@ -74,11 +74,10 @@ export class Departed {
         object: objectHash(objectUri(source.id, key)),
         keep: undefined,
       }));
-      await ledger.begun(Math.max(...batch.map(({ range, ...entry }) => ledger.begin(entry))));
+      await ledger.begun(Math.max(...batch.map((entry) => ledger.begin(entry))));
       tally.vectors.deleted += await sink.removeRows(stale, { signal });
-      for (const { key, version, text, range, split } of batch) {
-        const isSplit = split === true || range !== undefined;
-        ledger.commit({ key, version, status: 'removed', chunks: 0, text, ...(isSplit && { split: true }) });
+      for (const { key, version, text, split } of batch) {
+        ledger.commit({ key, version, status: 'removed', chunks: 0, text, ...(split && { split }) });
       }
       tally.objects.deleted += batch.length;
       batch = [];

@@ -94,7 +94,13 @@ export async function openShard(shardRun: ShardRun): Promise<OpenShard> {
   const index = await prepareIndex(sink, embedding, options, context);
   const whole = fingerprint(embedding.recipe);
   known.fingerprint = whole;
-  const start = { run, source: source.uri, sink: sink.uri, index: { ...index, fingerprint: whole } };
+  const start = {
+    run,
+    source: source.uri,
+    sourceId: source.id,
+    sink: sink.uri,
+    index: { ...index, fingerprint: whole },
+  };
   await writeStart(state, shard, start);
   known.state = state;
   const isSharedOut = copied?.sharded === true;

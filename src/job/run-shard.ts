@@ -72,7 +72,10 @@ export async function runShard(shardRun: ShardRun): Promise<void> {
   closers.push(async () => replays?.close());
   const writer = createRowWriter(sink, { signal: abandon });
   const over = new AbortController();
-  closers.push(() => Promise.resolve(over.abort()));
+  closers.push(() => {
+    over.abort();
+    return Promise.resolve();
+  });
   const counting = { atOnce: context.countAhead, signal: AbortSignal.any([stop, over.signal]), log };
   const total = countAhead(source, { shard: keys, rangeBytes }, counting);
   const progress = createProgress(tally, pool, writer, total);

@@ -7,7 +7,6 @@ import {
   CRASHES_BEFORE_ALONE,
   crashesOf,
   reasonToSkip,
-  settledEntry,
   settleUnread,
   skipped,
   skipUnopened,
@@ -32,9 +31,7 @@ export async function* selectFailed(
       continue;
     }
     if (change.kind === 'new') {
-      const known = settledEntry(change);
-      if (known !== undefined) settleUnread(known, context);
-      else skipped(NOT_TRIED, tally, change.object.range);
+      skipped(NOT_TRIED, tally, change.object.range);
       continue;
     }
     const { kind, object, entry } = change;

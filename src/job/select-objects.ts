@@ -23,9 +23,8 @@ export async function* selectObjects(context: PipelineContext): AsyncGenerator<O
       await departed?.note(change.entry);
       continue;
     }
-    const known = settledEntry(change);
-    if (known !== undefined && isCurrent(known, context)) {
-      settleUnread(known, context);
+    if (change.kind === 'unchanged' && isCurrent(change.entry, context)) {
+      settleUnread(change.entry, context);
       continue;
     }
     const former = change.kind === 'new' ? undefined : change.entry;
@@ -38,16 +37,6 @@ export async function* selectObjects(context: PipelineContext): AsyncGenerator<O
       yield beginObject(change.object, former, context);
     }
   }
-}
-
-/** What is known of it at this version; of a range of an object that is settled as a whole, that. */
-export function settledEntry(
-  change: Exclude<WorkChange, { readonly kind: 'gone' }>,
-): LedgerEntry | undefined {
-  if (change.kind === 'unchanged') return change.entry;
-  const { whole, object } = change;
-  if (whole === undefined || object.range === undefined) return undefined;
-  return { ...whole, status: 'done', range: object.range };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { objectHash, objectUri } from '../core/ids.js';
 import type { Abortable, Logger, Sink, SourceObject } from '../core/interfaces.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
+import { knownObjects, type KnownObject } from '../ledger/objects/known-objects.js';
 import type { Ledger } from '../ledger/objects/ledger.js';
 import { SeenIds } from './seen-ids.js';
 
@@ -56,60 +57,62 @@ export async function settleSplitObjects(
 ): Promise<number> {
   const { ledger, signal } = options;
   let removed = 0;
-  let whole: LedgerEntry | undefined;
-  let ranges: LedgerEntry[] = [];
-  const endObject = async (): Promise<void> => {
-    const settled = settledBy(ranges);
-    if (settled !== undefined && wants(settled.key))
-      removed += await settleOne(settled, { whole, ranges }, options);
-    ranges = [];
-    whole = undefined;
-  };
-  for await (const entry of ledger.entriesOfAll({ signal })) {
-    if (entry.key !== (ranges[0] ?? whole)?.key) await endObject();
-    if (entry.range === undefined) whole = entry;
-    else ranges.push(entry);
+  for await (const known of knownObjects(ledger.entriesOfAll({ signal }))) {
+    const settled = wants(known.key) ? settledBy(known.ranges) : undefined;
+    if (settled !== undefined) removed += await settleOne(settled, known, options);
   }
-  await endObject();
   return removed;
 }
 
-/** What an object is as a whole by its ranges; undefined where one of them is lacking, or of another version. */
-function settledBy(ranges: readonly LedgerEntry[]): LedgerEntry | undefined {
-  const [first] = ranges;
-  if (first?.range?.start !== 0 || first.range.count !== ranges.length) return undefined;
+/** What an object is as a whole by its ranges; undefined where one of them is lacking, open, or of another version. */
+function settledBy(ranges: readonly LedgerEntry[]): Settled | undefined {
+  const chain = chainOf(ranges);
+  const [first] = chain;
+  if (first?.range?.count !== chain.length || chain.some(({ status }) => status === 'open')) return undefined;
   const { key, version, text } = first;
-  const isWhole = ranges.every(
-    (entry, index) =>
-      entry.version === version &&
-      entry.status !== 'open' &&
-      entry.range?.index === index &&
-      entry.range.count === ranges.length &&
-      entry.range.start === (ranges[index - 1]?.range?.end ?? 0),
-  );
-  if (!isWhole) return undefined;
-  const failed = ranges.find(({ status }) => status === 'failed');
-  const chunks = ranges.reduce((sum, entry) => sum + entry.chunks, 0);
-  return {
-    ...{ key, version, chunks, text, split: true },
+  const failed = chain.find(({ status }) => status === 'failed');
+  const entry: LedgerEntry = {
+    ...{ key, version, text, split: true },
+    chunks: chain.reduce((sum, { chunks }) => sum + chunks, 0),
     status: failed === undefined ? 'done' : 'failed',
     ...(failed?.reason === undefined ? {} : { reason: failed.reason }),
   };
+  return { entry, chain };
+}
+
+interface Settled {
+  readonly entry: LedgerEntry;
+  /** The ranges that it consists of. */
+  readonly chain: readonly LedgerEntry[];
+}
+
+/** The ranges that follow each other from the first byte; others are left of a former version, or of another size of ranges. */
+function chainOf(ranges: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const chain: LedgerEntry[] = [];
+  for (const entry of ranges) {
+    const last = chain.at(-1) ?? entry;
+    const isNext =
+      entry.range?.start === (chain.length === 0 ? 0 : last.range?.end) &&
+      entry.version === last.version &&
+      entry.range?.count === last.range?.count;
+    if (isNext) chain.push(entry);
+  }
+  return chain;
 }
 
 async function settleOne(
-  settled: LedgerEntry,
-  { whole, ranges }: { readonly whole: LedgerEntry | undefined; readonly ranges: readonly LedgerEntry[] },
+  { entry: settled, chain }: Settled,
+  known: KnownObject,
   { sink, ledger, sourceId, space, text, removing, log, signal }: SplitObjectsOptions,
 ): Promise<number> {
   const { key, version, status, chunks } = settled;
-  const isKnown = whole?.version === version && whole.status === status && whole.chunks === chunks;
-  if (isKnown && whole.text === settled.text) return 0;
-  const others = ranges.filter((entry) => entry.text !== settled.text);
+  const isSame = known.version === version && known.status === status && known.chunks === chunks;
+  if (isSame && known.text === settled.text) return 0;
+  const others = chain.filter((entry) => entry.text !== settled.text);
   if (others.length > 0) {
     // Rows that were cut in two ways cannot be told from what a former version left.
     log.warn(`${key} was cut with two sets of chunk options: the next run embeds the older part of it again`);
-    for (const entry of ranges) if (entry.text !== text) ledger.commit({ ...entry, status: 'open' });
+    for (const entry of chain) if (entry.text !== text) ledger.commit({ ...entry, status: 'open' });
     return 0;
   }
   // What failed as a whole keeps what it had: that is old, but better than nothing.

@@ -1,87 +1,88 @@
+import type { RecordRange } from '../core/interfaces.js';
 import { diffListing, type Change } from '../ledger/objects/diff-listing.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
+import { knownObjects } from '../ledger/objects/known-objects.js';
+import { shardOfRange } from '../shard/record-ranges.js';
 import type { WorkItem } from './object-progress.js';
 import type { PipelineContext } from './pipeline-context.js';
 import { hasRanges, shareOf } from './share.js';
-import { shardOfRange } from '../shard/record-ranges.js';
 
-/** What of the listing concerns this shard. */
-interface ListedItem extends WorkItem {
-  /**
-   * `work`: an object or a range that this shard does. `split`: an object of this shard that is done by ranges. `other`:
-   * an object of another shard, some ranges of which may be, or may have been, this one's.
-   */
-  readonly role: 'work' | 'split' | 'other';
+/** An object of the listing that concerns this shard: as a whole, or by ranges. */
+interface ListedObject extends WorkItem {
+  /** It is counted here, and cleared up after. */
+  readonly isMine: boolean;
+  /** All ranges that it is shared out by; undefined where it stays whole. */
+  readonly ranges: readonly RecordRange[] | undefined;
+  /** Those of this shard. */
+  readonly mine: readonly RecordRange[];
 }
 
-export type WorkChange =
-  | (Exclude<Change<WorkItem>, { readonly kind: 'gone' }> & {
-      /** Of a range: the object is settled as a whole, at this version. */
-      readonly whole: LedgerEntry | undefined;
-    })
-  | { readonly kind: 'gone'; readonly entry: LedgerEntry };
+export type WorkChange = Exclude<Change<WorkItem>, { readonly kind: 'gone' }>;
 
 /**
- * The objects and ranges of this shard, compared with the ledger: what is to be done of each is for the caller to say.
- * Objects that are shared out are noted in `splits`, what is left of ranges that there are no more is taken out of the
- * ledger; neither comes out.
+ * What there is to be done by this shard, object by object and range by range, compared with the ledger. Objects that are
+ * shared out are noted in `splits`; only their ranges come out.
  */
-export async function* workItems(context: PipelineContext): AsyncGenerator<WorkChange> {
-  const { ledger, departed, splits, stop } = context;
-  /** The object whose ranges come next, and what is known of it as a whole. */
-  let listed: { readonly key: string; readonly whole: LedgerEntry | undefined } | undefined;
-  let goneKey: string | undefined;
-  for await (const change of diffListing(listedItems(context), ledger.entries({ signal: stop }))) {
+export async function* workItems(
+  context: PipelineContext,
+): AsyncGenerator<WorkChange | { readonly kind: 'gone'; readonly entry: LedgerEntry }> {
+  const { ledger, departed, splits, shard, stop } = context;
+  const known = knownObjects(ledger.entries({ signal: stop }));
+  for await (const change of diffListing(listedObjects(context), known)) {
     if (stop.aborted) return;
     if (change.kind === 'gone') {
-      const { entry } = change;
-      if (entry.range !== undefined && entry.key === listed?.key) {
-        ledger.commit({ ...entry, status: 'removed', chunks: 0 });
-      } else if (entry.key !== goneKey && isOwn(entry, context)) {
-        yield change;
-      }
-      goneKey = entry.key;
+      const { key } = change.entry;
+      if (shard.count === 1 || shardOfRange(key, shard.count) === shard.index) yield change;
       continue;
     }
-    const { role, ...object } = change.object;
-    if (object.range !== undefined) {
-      yield { ...change, object, whole: listed?.whole };
+    const { isMine, ranges, mine, ...object } = change.object;
+    if (isMine && change.kind !== 'new') departed?.stays();
+    if (ranges === undefined) {
+      if (isMine) yield { ...change, object };
       continue;
     }
-    if (role !== 'other' && change.kind !== 'new') departed?.stays();
-    const whole = change.kind === 'unchanged' ? change.entry : undefined;
-    listed = { key: object.key, whole };
-    if (role === 'work') yield { ...change, object, whole: undefined };
-    else if (role === 'split' && whole === undefined) splits.expect(object);
+    if (isMine && change.kind !== 'unchanged') splits.expect(object);
+    for (const range of mine) yield rangeChange({ ...object, range }, change);
   }
 }
 
-/** What every shard knows of an object that is gone is for its own shard to clear up; ranges alone are for whoever has them. */
-function isOwn({ key, range }: LedgerEntry, { shard }: PipelineContext): boolean {
-  return range !== undefined || shard.count === 1 || shardOfRange(key, shard.count) === shard.index;
+/** How a range stands: by its own entry, or by that of an object that is settled as a whole at this version. */
+function rangeChange(
+  item: WorkItem & { readonly range: RecordRange },
+  change: Exclude<
+    Change<ListedObject, LedgerEntry & { readonly ranges: readonly LedgerEntry[] }>,
+    { kind: 'gone' }
+  >,
+): WorkChange {
+  if (change.kind === 'new') return { kind: 'new', object: item };
+  const { range, version } = item;
+  const { ranges, ...whole } = change.entry;
+  const entry = ranges.find((known) => known.range?.start === range.start);
+  if (entry === undefined) {
+    return change.kind === 'unchanged'
+      ? { kind: 'unchanged', object: item, entry: { ...whole, status: 'done', range } }
+      : { kind: 'new', object: item };
+  }
+  const isSame = entry.range?.end === range.end && entry.range.count === range.count;
+  const isSettled = entry.status !== 'open' && entry.version === version && isSame;
+  return { kind: isSettled ? 'unchanged' : 'changed', object: item, entry };
 }
 
 /** The objects of the listing, counted, as far as they concern this shard. */
-async function* listedItems({
+async function* listedObjects({
   listing,
   shard,
   rangeBytes,
   tally,
   stop,
-}: PipelineContext): AsyncGenerator<ListedItem> {
+}: PipelineContext): AsyncGenerator<ListedObject> {
   for await (const object of listing) {
     if (stop.aborted) return;
     tally.objects.listed += 1;
     const { isMine, ranges, mine } = shareOf(object, { shard, rangeBytes });
     if (isMine) tally.objects.mine += 1;
-    const isSplit = ranges !== undefined;
-    // It may have been larger once, so that there are ranges of it in the ledger.
-    if (isMine || hasRanges(object.key)) {
-      yield { ...object, role: isMine ? (isSplit ? 'split' : 'work') : 'other' };
-    }
-    for (const range of mine) {
-      if (range.index > 0) tally.ranges.mine += 1;
-      yield { ...object, range, role: 'work' };
-    }
+    tally.ranges.mine += mine.filter(({ index }) => index > 0).length;
+    // What is known of ranges of another shard's object, which it may have no more, is not gone.
+    if (isMine || hasRanges(object.key)) yield { ...object, isMine, ranges, mine };
   }
 }

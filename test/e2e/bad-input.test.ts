@@ -19,7 +19,12 @@ interface Case {
 const noServer = 'http://127.0.0.1:9';
 
 const cases: readonly Case[] = [
-  { name: 'no command', args: [], code: 2, says: /name a command: run, retry, verify, search or models/ },
+  {
+    name: 'no command',
+    args: [],
+    code: 2,
+    says: /name a command: run, retry, verify, .*search, submit, models/,
+  },
   { name: 'an unknown command', args: ['rum'], code: 2, says: /unknown command 'rum'.*run/ },
   {
     name: 'an unknown option',

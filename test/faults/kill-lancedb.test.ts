@@ -27,7 +27,17 @@ test(
       random,
       mostRequests: documents.keys.length - 10,
       kills: isLong ? 100 : 8,
-      args: [documents.place.uri, '--sink', `lancedb:${folder}`, '--sink-batch-rows', '40'],
+      // Most JSONL objects are done by ranges: each reads the object's head, and its own bytes.
+      args: [
+        documents.place.uri,
+        '--sink',
+        `lancedb:${folder}`,
+        '--sink-batch-rows',
+        '40',
+        '--split-bytes',
+        '4KiB',
+      ],
+      readsOfObject: 7,
       s3,
       others: [],
       rows: () => lanceDbRows(folder),

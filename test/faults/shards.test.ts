@@ -33,7 +33,8 @@ async function job(t: TestContext, kind: SinkKind, title: string): Promise<Job> 
   await documents.add(OBJECTS);
   const sink = await kind.open(t, index);
   const state = join(await tempFolder(t), 'state');
-  const run = [documents.place.uri, '--sink', sink.uri, '--state', state, '--sink-batch-rows', '10'];
+  const places = [documents.place.uri, '--sink', sink.uri, '--state', state];
+  const run = [...places, '--sink-batch-rows', '10', '--split-bytes', '4KiB'];
   return {
     documents,
     sink,

@@ -62,7 +62,9 @@ test(
     const watched = (async (): Promise<void> => {
       while (!over) await look();
     })();
-    const first = await runCli([...submit, '--retries', '0'], options).finally(() => (over = true));
+    const first = await runCli([...submit, '--retries', '0'], options).finally(() => {
+      over.abort();
+    });
     await killed;
     await watched;
     assert.equal(first.code, 27, first.stderr);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { systemErrorCode, EmbatchError, describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/interfaces.js';
 import type { Engine, EngineRequest, Fleet, FleetRef, FleetState, Phase } from '../engine.js';
-import { endingOf } from '../restarts.js';
+import { endingOf, type Ending } from '../restarts.js';
 
 export interface LocalEngineOptions {
   /** The program and what comes before its arguments. */
@@ -127,43 +127,47 @@ export class LocalEngine implements Engine {
     return join(this.#options.logs, name, `shard-${index}.log`);
   }
 
+  /** Runs a shard, and again where that may help, until it has come to an end. */
   async #supervise(fleet: Fleet, shard: Shard): Promise<void> {
-    const { retries, log, backOffMs = BACK_OFF_MS } = this.#options;
     const file = await open(this.#logOf(fleet.name, shard.index), 'a');
-    for (let failures = 0; ;) {
+    for (let failures = 0; !this.#stopping;) {
       const exitCode = await this.#runOnce(fleet, shard, file);
-      shard.exitCode = exitCode;
       const ending = endingOf(exitCode);
-      if (ending === 'done') {
-        shard.phase = 'succeeded';
-        break;
-      }
       if (ending === 'retry') failures += 1;
-      if (this.#stopping || ending === 'hopeless' || failures > retries) {
-        shard.phase = this.#stopping ? 'stopped' : 'failed';
-        shard.reason = `exit code ${exitCode}${failures > 0 ? `, after ${failures} failures` : ''}`;
+      shard.exitCode = exitCode;
+      shard.phase = this.#phaseAfter(ending, failures);
+      if (shard.phase !== 'waiting') {
+        const times = failures > 0 ? `, after ${failures} failures` : '';
+        shard.reason = shard.phase === 'succeeded' ? undefined : `exit code ${exitCode}${times}`;
         // Wrong for one is wrong for all: the others would only find it out again.
         if (ending === 'hopeless') await this.stop({ ...fleet, handle: undefined });
         break;
       }
-      const wait = Math.min(MAX_BACK_OFF_MS, backOffMs * 2 ** Math.max(0, failures - 1));
-      shard.phase = 'waiting';
-      log.warn(
-        `shard ${shard.index} ended with exit code ${exitCode}; it is started again in ${wait / 1000} s`,
-      );
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, wait);
-        shard.wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      if (this.#stopping) {
-        shard.phase = 'stopped';
-        break;
-      }
+      await this.#backOff(shard, failures);
     }
+    if (shard.phase === 'waiting') shard.phase = 'stopped';
     await file.close();
+  }
+
+  #phaseAfter(ending: Ending, failures: number): Phase {
+    if (ending === 'done') return 'succeeded';
+    if (this.#stopping) return 'stopped';
+    return ending === 'hopeless' || failures > this.#options.retries ? 'failed' : 'waiting';
+  }
+
+  /** Waits before a restart; a stop ends the wait. */
+  async #backOff(shard: Shard, failures: number): Promise<void> {
+    const { log, backOffMs = BACK_OFF_MS } = this.#options;
+    const ms = Math.min(MAX_BACK_OFF_MS, backOffMs * 2 ** Math.max(0, failures - 1));
+    const { index, exitCode = 0 } = shard;
+    log.warn(`shard ${index} ended with exit code ${exitCode}; it is started again in ${ms / 1000} s`);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      shard.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   async #runOnce(fleet: Fleet, shard: Shard, file: FileHandle): Promise<number> {

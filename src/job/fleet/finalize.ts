@@ -1,9 +1,14 @@
 import { EmbatchError } from '../../core/errors.js';
-import type { Logger } from '../../core/interfaces.js';
+import type { IndexInfo, Logger, Sink, StateStore } from '../../core/interfaces.js';
 import type { Options } from '../../core/options.js';
+import { parseS3Uri } from '../../core/s3.js';
 import { defaultStateUri } from '../../ledger/default-state.js';
+import { knownObjects } from '../../ledger/objects/known-objects.js';
+import { openLedger } from '../../ledger/objects/ledger.js';
 import { openState } from '../../ledger/open-state.js';
 import { createSink } from '../registry.js';
+import { shardOfRange } from '../../shard/record-ranges.js';
+import { settleSplitObjects } from '../split-objects.js';
 import { newRunId } from '../run-id.js';
 import { takeLease } from '../take-lease.js';
 import { fleetStatus, type FleetStatus } from './status.js';
@@ -38,6 +43,7 @@ export async function finalizeJob(options: Options, { log, signal }: FinalizeCon
     }
     await takeLease(sink, { run, rank, log, signal, closers });
     await sink.prepare(index, { signal });
+    await settleRanges(status, { sink, index, state, run, log, signal, closers });
     await sink.finish({ signal, lastWriter: true });
     return status;
   } finally {
@@ -55,4 +61,37 @@ function notEnded({ state, phases, count, status }: FleetStatus): EmbatchError {
     'USAGE',
     `${ended} of ${count} shards have ended well, so the index is not whole and was left as it is. ${next}.`,
   );
+}
+
+interface Opened extends FinalizeContext {
+  readonly sink: Sink;
+  readonly index: IndexInfo;
+  readonly state: StateStore;
+  readonly run: string;
+  readonly closers: (() => Promise<void>)[];
+}
+
+/** Settles large objects that the shards have done by ranges. USAGE where ranges of one are lacking: it is not whole. */
+async function settleRanges(
+  { source = '', sourceId = '' }: FleetStatus,
+  { sink, index, state, run, log, signal, closers }: Opened,
+): Promise<void> {
+  const all = { index: 0, count: 1 };
+  const ledger = await openLedger({
+    ...{ store: state, indexId: index.indexId, sinkUri: sink.uri, sourceId, run, log },
+    ...{ shard: all, writer: all, shardOf: shardOfRange },
+  });
+  closers.push(() => ledger.close());
+  const [space = '', text = ''] = index.fingerprint.split('-');
+  const options = { sink, ledger, sourceId, space, text, removing: true, log, signal };
+  await settleSplitObjects(options, () => true);
+  const prefix = parseS3Uri(source)?.prefix ?? '';
+  for await (const { key, status, ranges } of knownObjects(ledger.entriesOfAll({ signal }))) {
+    if (ranges.length === 0 || status !== 'open' || !key.startsWith(prefix)) continue;
+    throw new EmbatchError(
+      'USAGE',
+      `${key} is shared out by ranges, and not all of them are done, although all shards have ended: the index is not ` +
+        'whole. Run the shards again, all with the same --shards and --split-bytes.',
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { EmbatchError } from '../../core/errors.js';
-import type { Logger, StateStore } from '../../core/interfaces.js';
+import type { Logger } from '../../core/interfaces.js';
 import { variableName } from '../../core/option-names.js';
 import type { OptionName, Options } from '../../core/options.js';
 import { redactUri } from '../../core/redact.js';
@@ -154,9 +154,4 @@ function cannotCarry(engine: Engine, [variable, value]: readonly [string, string
     `${variable} cannot be given to ${engine.name}: its value is ${engine.refusesValue(value) ?? 'refused'} ` +
       `(${value.slice(0, 60)}…).`,
   );
-}
-
-/** The job file where the shards will look for it. Errors: STATE. */
-export async function storeJobFile(store: StateStore, { name, text }: JobFile): Promise<void> {
-  await store.put(name, text);
 }

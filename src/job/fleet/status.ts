@@ -11,6 +11,7 @@ export interface FleetStatus {
   readonly exitCode: number;
   readonly state: string;
   readonly source: string | undefined;
+  readonly sourceId: string | undefined;
   readonly sink: string | undefined;
   /** The fleet's name in its engine, where `submit` has started it. */
   readonly job: string | undefined;
@@ -95,7 +96,11 @@ export function runOf({ start, summary }: ShardReport): string {
 function named(reports: readonly ShardReport[], count: number) {
   const start = newestReport(reports.filter(({ shard }) => shard.count === count))?.start;
   const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-  return { source: textOf(start?.['source']), sink: textOf(start?.['sink']) };
+  return {
+    source: textOf(start?.['source']),
+    sourceId: textOf(start?.['sourceId']),
+    sink: textOf(start?.['sink']),
+  };
 }
 
 function summed(shards: readonly ShardStatus[]) {

@@ -3,10 +3,10 @@ import type { IndexInfo, Logger, Sink, Source, SourceObject, StateStore } from '
 import { assertSameSpace, newIndexInfo } from '../../core/recipe.js';
 import { diffListing, type Change } from '../../ledger/objects/diff-listing.js';
 import type { LedgerEntry } from '../../ledger/objects/entry.js';
+import { knownObjects, standing } from '../../ledger/objects/known-objects.js';
 import { LedgerFiles } from '../../ledger/objects/ledger-files.js';
 import { shardOfRange } from '../../shard/record-ranges.js';
 import type { Embedding } from '../embedding.js';
-import { wholeEntries } from '../verify/whole-entries.js';
 
 /** The index as it is; undefined where there is none, or where the sink cannot be asked: that is told by a warning. */
 export async function inspectSink(
@@ -68,16 +68,12 @@ export async function* compareWithLedger(
       onDamage: (what) => log.warn(`the ledger is incomplete: ${what}`),
     });
     const all = files.read(await files.list({ signal }), { index: 0, count: 1 }, { signal });
-    entries = wholeEntries(living(all), () => true);
+    entries = knownObjects(standing(all));
   }
   for await (const change of diffListing(listing, entries)) {
     if (change.kind === 'gone' && !(await source.covers(change.entry.key))) continue;
     yield change;
   }
-}
-
-async function* living(entries: AsyncIterable<LedgerEntry>): AsyncGenerator<LedgerEntry> {
-  for await (const entry of entries) if (entry.status !== 'removed') yield entry;
 }
 
 async function* none(): AsyncGenerator<never> {

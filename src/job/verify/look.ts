@@ -4,7 +4,7 @@ import type { Ledger } from '../../ledger/objects/ledger.js';
 import { compareAll, type Compared } from './compare.js';
 import { sortedRows, type RowCounts } from './index-rows.js';
 import type { Verdict } from './judge-object.js';
-import { wholeEntries } from './whole-entries.js';
+import { knownObjects } from '../../ledger/objects/known-objects.js';
 import type { ProveRecords } from './prove-records.js';
 
 /** What is looked at, open. */
@@ -58,7 +58,7 @@ async function* judged(
   const facts = sink.facts({ signal });
   const compared = compareAll({
     listing: listing.mine(),
-    entries: wholeEntries(options.ledger.entries({ signal }), isMine),
+    entries: ofShard(knownObjects(options.ledger.entries({ signal })), isMine),
     rows: sortedRows(facts, { sourceId: source.id, isMine, counts, signal }),
     space,
     onRow: options.onRow,
@@ -82,6 +82,14 @@ async function proved(verdict: Verdict, prove: ProveRecords): Promise<Verdict> {
   if (lack === undefined) return { ...verdict, state: 'unrecorded' };
   const detail = `the ledger does not know it, and ${lack}`;
   return { ...verdict, state: 'differs', findings: [{ key, finding: 'incomplete', detail }] };
+}
+
+/** Objects that are shared out are known to every shard. */
+async function* ofShard<Known extends { readonly key: string }>(
+  objects: AsyncIterable<Known>,
+  isMine: (key: string) => boolean,
+): AsyncGenerator<Known, void, undefined> {
+  for await (const object of objects) if (isMine(object.key)) yield object;
 }
 
 /** The objects of the source, and which keys it would list if there were such objects. */

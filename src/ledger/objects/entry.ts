@@ -26,8 +26,8 @@ export interface LedgerEntry {
   /** Set where this is about a part of the object only. */
   readonly range?: RecordRange;
   /**
-   * Of an entry about a whole object: it is, or was, shared out by ranges, so every shard knows this entry. As long as it is
-   * `open` or `removed`, entries of ranges that are older say nothing.
+   * Of an entry about a whole object: it is, or was, shared out by ranges, so every shard knows this entry. Entries of
+   * ranges that are older say nothing any more, unless it is `failed`: then they say what has.
    */
   readonly split?: true;
 }

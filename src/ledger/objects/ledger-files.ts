@@ -123,7 +123,12 @@ export class LedgerFiles {
   }
 
   #isOf({ key, range, split }: LedgerEntry, { index, count }: ShardRef): boolean {
-    return count === 1 || split === true || this.#place.shardOf(key, count, range?.index) === index;
+    if (count === 1 || split === true) return true;
+    const { shardOf } = this.#place;
+    // Ranges are known to the shard of the object, too: it is the one that clears up after them.
+    return (
+      shardOf(key, count) === index || (range !== undefined && shardOf(key, count, range.index) === index)
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import type { Abortable, Logger } from '../../core/interfaces.js';
 import type { ShardRef } from '../names.js';
 import { placeName, type LedgerEntry, type StampedEntry } from './entry.js';
 import { Journal } from './journal.js';
+import { standing } from './known-objects.js';
 import { folderOf, LedgerFiles, type LedgerPlace } from './ledger-files.js';
 import { sweepRemains, type SortedFile } from './sorted-file.js';
 
@@ -182,19 +183,4 @@ async function* stamped(
   journal: Journal,
 ): AsyncGenerator<StampedEntry> {
   for await (const entry of entries) yield journal.stamped(entry);
-}
-
-/**
- * Entries that count: those of objects that are gone only hide older ones, and those of ranges are hidden by a younger
- * one that takes back what is known of the whole object.
- */
-async function* standing(entries: AsyncIterable<StampedEntry>): AsyncGenerator<StampedEntry> {
-  let takenBack: StampedEntry | undefined;
-  for await (const entry of entries) {
-    const { key, status, range, split, at } = entry;
-    if (split === true && (status === 'open' || status === 'removed')) takenBack = entry;
-    if (status === 'removed') continue;
-    if (range !== undefined && takenBack?.key === key && at < takenBack.at) continue;
-    yield entry;
-  }
 }

@@ -22,6 +22,8 @@ export interface KillOptions {
   readonly kills: number;
   /** Arguments of `embatch run`. */
   readonly args: readonly string[];
+  /** Requests that reading an object takes, at most; by default 1. */
+  readonly readsOfObject?: number;
   /** A run is killed at one of so many requests. */
   readonly mostRequests: number;
   /** What the run uses S3 through, and where else its requests can be seen. */
@@ -35,7 +37,7 @@ export interface KillOptions {
  * changes; then one is left to end, and the index must hold what the source holds.
  */
 export async function killRuns(t: TestContext, options: KillOptions): Promise<void> {
-  const { documents, random, kills, args, s3 } = options;
+  const { documents, random, kills, args, s3, readsOfObject = 1 } = options;
   const isRead = ({ method, url }: SeenRequest): boolean => method === 'GET' && /\.(txt|jsonl)\?/.test(url);
   let toRead = documents.keys.length;
   let reads = 0;
@@ -74,7 +76,7 @@ export async function killRuns(t: TestContext, options: KillOptions): Promise<vo
       (written.length === 0 ? '' : `; rows were written ${perRow.toFixed(2)} times each`),
   );
   assert.ok(moments.length >= kills / 2, `only ${moments.length} of ${kills} runs were killed`);
-  const bound = toRead + moments.length * MOST_IN_WORK;
+  const bound = (toRead + moments.length * MOST_IN_WORK) * readsOfObject;
   assert.ok(reads <= bound, `${reads} objects were read; at most ${bound} should be`);
 }
 

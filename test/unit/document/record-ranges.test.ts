@@ -89,7 +89,7 @@ test('any ranges of any lines give the records of the whole, each once and at it
 const byPosition = (a: readonly [number, string], b: readonly [number, string]): number => a[0] - b[0];
 
 test('a range is not read further than its last record', async () => {
-  const bytes = Buffer.from(`${'{"text":"one"}\n'.repeat(1000)}`);
+  const bytes = Buffer.from('{"text":"one"}\n'.repeat(1000));
   let read = 0;
   async function* body(): AsyncGenerator<Uint8Array> {
     for (let at = 99; at < bytes.length; at += 100) {
@@ -97,11 +97,10 @@ test('a range is not read further than its last record', async () => {
       yield bytes.subarray(at, at + 100);
     }
   }
-  for await (const _ of readRange(
-    body(),
-    { start: 100, end: 500 },
-    { maxDocumentBytes: 1000, partBytes: 64 },
-  ));
+  const outcomes = readRange(body(), { start: 100, end: 500 }, { maxDocumentBytes: 1000, partBytes: 64 });
+  let parts = 0;
+  for await (const { kind } of outcomes) if (kind === 'part') parts += 1;
+  assert.ok(parts > 0);
   assert.ok(read < 800, `it was read up to ${read}`);
 });
 
