@@ -1,6 +1,6 @@
 /** `submit local`, `status` and `finalize` as a user types them. */
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { FleetStatus } from '#embatch/job/fleet/status.js';
@@ -79,16 +79,21 @@ test('what is wrong for every shard ends the fleet at once', async (t) => {
 
 test('a stop reaches the shards, and the same command takes the job up again', async (t) => {
   const folder = await tempFolder(t);
-  await writeFiles(folder, documents(600));
+  const text = 'The water of the lake was still. '.repeat(200);
+  const names = Array.from({ length: 600 }, (_, n) => `docs/${n}.md`);
+  await writeFiles(folder, Object.fromEntries(names.map((name) => [name, `${name} ${text}`])));
   const words = [...local, '--shards', '2', '--wait', '--state', 'state'];
   const stopped = await runCli(words, {
     cwd: folder,
     onSpawn: (child) => {
-      void eventually('both shards work', async () => {
-        const { code, stdout } = await runCli(['status', '--state', 'state', '--json'], { cwd: folder });
-        if (code !== 26) return false;
-        return (JSON.parse(stdout) as FleetStatus).phases.running === 2;
-      }).then(() => child.kill('SIGTERM'));
+      const begun = (shard: number): Promise<boolean> =>
+        stat(join(folder, `state/shards/${shard}-of-2/run.json`)).then(
+          () => true,
+          () => false,
+        );
+      void eventually('both shards work', async () => (await begun(0)) && (await begun(1))).then(() =>
+        child.kill('SIGTERM'),
+      );
     },
   });
   assert.equal(stopped.code, 143, stopped.stderr);

@@ -58,9 +58,9 @@ test(
       const { pid } = JSON.parse(start) as { pid?: number };
       return pid !== undefined && process.kill(pid, 'SIGKILL');
     });
-    let over = false;
+    const over = new AbortController();
     const watched = (async (): Promise<void> => {
-      while (!over) await look();
+      while (!over.signal.aborted) await look();
     })();
     const first = await runCli([...submit, '--retries', '0'], options).finally(() => {
       over.abort();
