@@ -24,7 +24,7 @@ export async function submitCommand(
   const { options, log } = session;
   const engine = await createEngine(name, options, { log, environment: process.env });
   if (options.print) {
-    const { requests, jobFile, fleet } = await prepareFleet(engine, session);
+    const { requests, jobFile, fleet } = await prepareFleet(engine, session, { isPrinted: true });
     if (jobFile !== undefined)
       log.info(`${fleet.environment['EMBATCH_CONFIG'] ?? ''} would hold ${jobFile.text.trim()}`);
     await printRequests(requests, engine.format, options.json);

@@ -1,4 +1,4 @@
-import { EmbatchError } from '../../core/errors.js';
+import { describeError, EmbatchError, isEmbatchError } from '../../core/errors.js';
 import type { Abortable, StateStore } from '../../core/interfaces.js';
 import type { Engine, EngineRequest, Fleet } from '../../engines/engine.js';
 import { openState } from '../../ledger/open-state.js';
@@ -19,6 +19,11 @@ export interface PreparedFleet {
 /** A job with a schedule stays where it is and is never another attempt. */
 const isRecurring = ({ options }: JobToSubmit): boolean => options.schedule !== undefined;
 
+export interface PrepareOptions extends Abortable {
+  /** Nothing will be sent: engine and state need not answer. */
+  readonly isPrinted?: boolean;
+}
+
 /**
  * Everything that `submit` does before something is started: checks, the name of the next attempt, the requests. Errors:
  * USAGE, also where the fleet is at work already; STATE, ENGINE.
@@ -26,13 +31,19 @@ const isRecurring = ({ options }: JobToSubmit): boolean => options.schedule !== 
 export async function prepareFleet(
   engine: Engine,
   job: JobToSubmit,
-  { signal }: Abortable = {},
+  { signal, isPrinted = false }: PrepareOptions = {},
 ): Promise<PreparedFleet> {
   const draft = await draftFleet(engine, job);
   const base = jobName(draft);
   const state = await openState(draft.state);
   try {
-    const attempt = isRecurring(job) ? 0 : await nextAttempt(engine, base, { state, draft, signal });
+    const attempt = isRecurring(job)
+      ? 0
+      : await nextAttempt(engine, base, { state, draft, signal }).catch((error: unknown) => {
+          if (!isPrinted || !isEmbatchError(error)) throw error;
+          job.log.warn(`${describeError(error)} What is printed is the first attempt.`);
+          return 1;
+        });
     const name = attempt === 0 ? base : `${base}-a${attempt}`;
     const { fleet, jobFile } = nameFleet(engine, draft, name);
     return { fleet, attempt, jobFile, requests: engine.requests(fleet) };
