@@ -94,7 +94,8 @@ function instanceLines({ instances, pricesOf, objects }: PlanReport): string[] {
   ]);
   return [
     '',
-    `All of it on one machine, estimated from this one by the number of CPUs alone (us-east-1, on demand, ${pricesOf}):`,
+    'All of it on one machine, estimated from this one by the number of CPUs alone, at rough list prices as of ' +
+      `${pricesOf} (on demand, us-east-1): check yours, and give --price`,
     table([['  instance', 'vCPU', 'per hour', 'time', 'money'], ...rows]).trimEnd(),
   ];
 }

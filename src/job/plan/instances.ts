@@ -6,7 +6,10 @@ export interface Instance {
   readonly dollarsPerHour: number;
 }
 
-/** When the prices below were looked up; they change, and so do discounts: https://aws.amazon.com/ec2/pricing/on-demand/ */
+/**
+ * Of when the prices below are, roughly: they were not checked against Amazon's own list, and they change, as do discounts. See
+ * https://aws.amazon.com/ec2/pricing/on-demand/.
+ */
 export const PRICES_OF = '2025-06';
 
 export const instances: readonly Instance[] = [

@@ -38,7 +38,7 @@ export interface PlanReport {
   readonly rate: Rate | null;
   readonly shards: readonly ShardPlan[];
   readonly instances: readonly InstancePlan[];
-  /** When the prices of `instances` were looked up. */
+  /** Year and month that the list prices of `instances` are of, roughly. */
   readonly pricesOf: string;
   readonly index: IndexSize;
   readonly cluster: ClusterCapacity | null;

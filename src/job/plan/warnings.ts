@@ -46,7 +46,7 @@ function ofSource({ options, sourceUri, survey, sample }: Planned): string[] {
   const archived = skippedBy.get('archived') ?? 0;
   if (archived > 0) {
     warnings.push(
-      `${counted(archived, 'object')} lie in an archive tier: restore them first, or they are left out.`,
+      `${counted(archived, 'object')} in an archive tier: what is not restored first is left out.`,
     );
   }
   if (tooLarge.objects > 0) {
