@@ -7,7 +7,7 @@ import { SeenIds } from './seen-ids.js';
 
 export interface SplitObjectsOptions extends Abortable {
   readonly sink: Pick<Sink, 'removeRows'>;
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'entriesOfAll' | 'commit'>;
   readonly sourceId: string;
   /** Fingerprints of the halves of the recipe that this run writes with. */
   readonly space: string;
