@@ -107,7 +107,10 @@ test('a stop reaches the shards, and the same command takes the job up again', a
 test('--print shows what would be started, and starts nothing', async (t) => {
   const folder = await tempFolder(t);
   await writeFiles(folder, documents(1));
-  const { code, stdout } = await runCli([...local, '--shards', '2', '--print', '--json'], { cwd: folder });
+  const manifest = ['--source-manifest', './listing'];
+  const { code, stdout } = await runCli([...local, ...manifest, '--shards', '2', '--print', '--json'], {
+    cwd: folder,
+  });
   assert.equal(code, 0);
   const requests = JSON.parse(stdout) as {
     body: { command: string[]; environment: Record<string, string> };
@@ -117,10 +120,11 @@ test('--print shows what would be started, and starts nothing', async (t) => {
       body.command.at(-1),
       body.environment['EMBATCH_SHARD'],
       body.environment['EMBATCH_SHARDS'],
+      body.environment['EMBATCH_SOURCE_MANIFEST'],
     ]),
     [
-      ['run', '0', '2'],
-      ['run', '1', '2'],
+      ['run', '0', '2', './listing'],
+      ['run', '1', '2', './listing'],
     ],
   );
   assert.deepEqual(await readdir(folder), ['docs']);
@@ -154,6 +158,13 @@ test('a job for other machines must not lie on this one', async (t) => {
     [
       ['s3://bucket/docs', '--sink', 'opensearch://h:9200/docs'],
       /--state is not given and would be \.embatch/,
+    ],
+    [
+      [
+        ...['s3://bucket/docs', '--sink', 'opensearch://h:9200/docs', '--state', 's3://bucket/state'],
+        ...['--source-manifest', './listing'],
+      ],
+      /--source-manifest \.\/listing: the shards run on other machines/,
     ],
   ] as const) {
     const { code, stderr } = await runCli([...ray, ...words], { cwd: folder });

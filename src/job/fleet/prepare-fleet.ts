@@ -95,6 +95,7 @@ function checkPlaces(
     ['source', source],
     ['sink', sink],
     ['state', state],
+    ...(options.sourceManifest === undefined ? [] : [['source-manifest', options.sourceManifest] as const]),
   ] as const) {
     const folder = folderOf(uri);
     if (folder === undefined) continue;
