@@ -48,6 +48,13 @@ export async function detachSubmit(stateUri: string, engine: Engine, json: boole
     }
   } finally {
     await store.close();
+    child.unref();
+  }
+  if (exitCode === undefined) {
+    throw new EmbatchError(
+      'ENGINE',
+      `the job has not begun yet; it goes on in the background: ${log} says how.`,
+    );
   }
   const lastLine = readFileSync(log, 'utf8').trim().split('\n').at(-1) ?? '';
   throw new EmbatchError('USAGE', `nothing was started (${log}): ${lastLine.replace(/^embatch: /, '')}`);

@@ -33,7 +33,7 @@ type ShardRef = { readonly index: number; readonly count: number } | undefined;
 
 /** For a run that has a summary. `shard` is undefined where it could not be found out. */
 export function messageOfSummary(shard: ShardRef, summary: RunSummary): string {
-  const { status, exitCode, objects, vectors, error } = summary;
+  const { status, exitCode, objects, ranges, vectors, error } = summary;
   const written = `${counted(vectors.written, 'vector')} written to ${summary.sink}`;
   switch (status) {
     case 'complete':
@@ -42,7 +42,8 @@ export function messageOfSummary(shard: ShardRef, summary: RunSummary): string {
       return line(
         shard,
         exitCode,
-        `partial: ${counted(objects.failed, 'object')} of ${counted(objects.mine, 'object')} failed, the rest is done, ` +
+        `partial: ${counted(objects.failed + ranges.failed, 'object')} of ` +
+          `${counted(objects.mine + ranges.mine, 'object')} failed, the rest is done, ` +
           `${written}. Dead letters: ${summary.deadLetters ?? 'none of this run'}`,
         '`embatch retry` tries again what failed.',
       );

@@ -6,8 +6,8 @@ import { exitCodeOfFleet, followFleet, type FleetView } from '../job/fleet/follo
 import { prepareFleet, submitFleet } from '../job/fleet/submit.js';
 import type { Submission } from '../job/fleet/submissions.js';
 import { detachSubmit } from './detach-submit.js';
+import { handleInterruption } from './interruption.js';
 import { openSession, type Session } from './session.js';
-import { handleStopSignals, type StopSignals } from './signals.js';
 import { withSource } from './source-argument.js';
 import { createFleetDisplay, printRequests, submittedText } from './submit-output.js';
 
@@ -35,9 +35,9 @@ export async function submitCommand(
     await prepareFleet(engine, session);
     return detachSubmit(stateUriOf(options), engine, options.json);
   }
-  const signals = handleStopSignals(log);
+  const interruption = handleInterruption();
   try {
-    const submission = await submitFleet(engine, session, { signal: signals.stop });
+    const submission = await submitFleet(engine, session, { signal: interruption.signal });
     if (!options.wait) {
       process.stdout.write(submittedText(submission, engine, stateUriOf(options), options.json));
       return exitCodes.ok;
@@ -45,10 +45,10 @@ export async function submitCommand(
     log.info(
       `${submission.name}: ${submission.shards} shards on ${engine.place}; logs: ${engine.logsOf(submission)}`,
     );
-    return await waitForEnd(engine, submission, session, signals);
+    return await waitForEnd(engine, submission, session, interruption.signal);
   } finally {
     await engine.close();
-    signals.dispose();
+    interruption.dispose();
   }
 }
 
@@ -56,7 +56,7 @@ async function waitForEnd(
   engine: Engine,
   submission: Submission,
   { options, log }: Session,
-  signals: StopSignals,
+  signal: AbortSignal,
 ): Promise<number> {
   const display = createFleetDisplay();
   let view: FleetView;
@@ -67,17 +67,17 @@ async function waitForEnd(
         display.show(shown);
       },
       log,
-      signal: signals.stop,
+      signal,
     });
   } catch (error) {
-    if (!signals.stop.aborted) throw error;
-    return await stopFollowing(engine, submission, signals);
+    if (!signal.aborted) throw error;
+    return await stopFollowing(engine, submission, signal);
   } finally {
     display.end();
   }
   let exitCode = exitCodeOfFleet(view);
   if (exitCode === exitCodes.ok || exitCode === exitCodes.deadLetters) {
-    const status = await finalizeJob(options, { log, signal: signals.stop });
+    const status = await finalizeJob(options, { log, signal, submission });
     exitCode = status.exitCode;
   }
   display.result({ view, submission, engine, exitCode, state: stateUriOf(options), json: options.json });
@@ -85,8 +85,8 @@ async function waitForEnd(
 }
 
 /** Children end with this process, in good order; what runs elsewhere goes on. */
-async function stopFollowing(engine: Engine, submission: Submission, signals: StopSignals): Promise<number> {
-  const exitCode = signals.stop.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated;
+async function stopFollowing(engine: Engine, submission: Submission, signal: AbortSignal): Promise<number> {
+  const exitCode = signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated;
   if (engine.name === 'local') {
     await engine.stop(submission);
     await engine.close();

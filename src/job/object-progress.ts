@@ -1,7 +1,11 @@
 import type { RecordKey, RecordRange, SourceObject } from '../core/interfaces.js';
 import type { Replay } from './replay.js';
 import { SeenIds } from './seen-ids.js';
+import { hasRanges } from './share.js';
 import { count, countsFor, type Tally } from './tally.js';
+
+/** Nobody splits smaller objects, but to try it out. */
+const MAY_BE_SPLIT_BYTES = 2 ** 20;
 
 /** What is done in one piece: an object, or one range of its records. */
 export interface WorkItem extends SourceObject {
@@ -12,6 +16,8 @@ export interface WorkItem extends SourceObject {
 export interface ObjectOutcome {
   readonly key: string;
   readonly range?: RecordRange;
+  /** It may be shared out by ranges some day: every shard must know that it is done. */
+  readonly split?: true;
   /** The version that was read. */
   readonly version: string;
   /** `gone` was deleted since it was listed; some of its rows may have been written. */
@@ -142,7 +148,12 @@ export class ObjectProgress {
     const objects = countsFor(this.#tally, range);
     const { skipped } = this.#tally;
     const chunks = this.#replay.chunks + this.#rows;
-    const outcome = { key, version: this.#version, chunks, ...(range && { range }) };
+    const split = range === undefined && this.object.size >= MAY_BE_SPLIT_BYTES && hasRanges(key);
+    const outcome = {
+      ...{ key, version: this.#version, chunks },
+      ...(range && { range }),
+      ...(split && { split }),
+    };
     if (this.#failed > 0) {
       objects.failed += 1;
       const unread = this.#unread ? { unread: true } : {};

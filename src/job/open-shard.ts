@@ -8,6 +8,7 @@ import { defaultStateUri } from '../ledger/default-state.js';
 import type { Lease } from '../ledger/lease.js';
 import { openState } from '../ledger/open-state.js';
 import { writeStart } from '../ledger/summary.js';
+import { fleetToken } from '../shard/fleet-token.js';
 import { detectRank, readTextFile, type Rank } from '../shard/rank.js';
 import { copiedInput } from '../shard/sagemaker.js';
 import { checkOwnReference } from './check-model.js';
@@ -100,8 +101,10 @@ export async function openShard(shardRun: ShardRun): Promise<OpenShard> {
     sourceId: source.id,
     sink: sink.uri,
     index: { ...index, fingerprint: whole },
+    removes: options.delete,
+    fleet: fleetToken(process.env),
   };
-  await writeStart(state, shard, start);
+  if (context.mode === 'run') await writeStart(state, shard, start);
   known.state = state;
   const isSharedOut = copied?.sharded === true;
   return {

@@ -1,4 +1,4 @@
-import { isEmbatchError } from '../core/errors.js';
+import { EmbatchError, isEmbatchError } from '../core/errors.js';
 import { objectUri, recordName } from '../core/ids.js';
 import type { OpenObject, PartOutcome, RecordKey, RecordRange, SourceObject } from '../core/interfaces.js';
 import { mapConcurrent } from '../core/streams.js';
@@ -77,6 +77,7 @@ async function openObject(progress: ObjectProgress, context: PipelineContext): P
     }
     const from = range === undefined || range.start === 0 ? 0 : range.start - 1;
     const open = await source.open(progress.object, { from, signal: stop });
+    if (range !== undefined) await refuseOtherVersion(open, progress.object);
     progress.opened(open.object.version);
     const body = counted(open.body, tally);
     if (open.object.size > READ_AHEAD_OBJECT_BYTES) return { progress, open: { ...open, body } };
@@ -87,6 +88,16 @@ async function openObject(progress: ObjectProgress, context: PipelineContext): P
     await objectUnread(progress, error, context);
     return { progress, open: undefined };
   }
+}
+
+/** Ranges are cut by the listed size: of another version they would leave out what it has more. */
+async function refuseOtherVersion({ object, body }: OpenObject, listed: SourceObject): Promise<void> {
+  if (object.version === listed.version) return;
+  await body[Symbol.asyncIterator]().return?.();
+  throw new EmbatchError(
+    'OBJECT_UNREADABLE',
+    `${listed.key} has changed since it was listed, and is too large to be read in one go: run again.`,
+  );
 }
 
 /** Whether an object can be read by ranges; where not, its first range is read to the end, and the others hold nothing. */

@@ -59,15 +59,19 @@ export async function runJob(options: Options, context: RunContext): Promise<Run
     stop: context.stop,
     seconds,
   });
-  await storeSummary(summary, known, context.log);
+  await storeSummary(summary, known, context);
   return summary;
 }
 
-async function storeSummary(summary: RunSummary, known: Known, log: Logger): Promise<void> {
+async function storeSummary(
+  summary: RunSummary,
+  known: Known,
+  { mode, log }: Pick<RunContext, 'mode' | 'log'>,
+): Promise<void> {
   if (known.state === undefined) return;
   const shard = { index: summary.shard.index, count: summary.shard.count };
   try {
-    await writeSummary(known.state, shard, summary);
+    await writeSummary(known.state, shard, { kind: mode === 'run' ? 'summary' : 'retry', summary });
     await known.state.close();
   } catch (error) {
     log.warn(`the summary could not be stored: ${describeError(error)}`);

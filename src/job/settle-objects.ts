@@ -70,7 +70,7 @@ export function createSettlements(options: SettlementOptions): Settlements {
   };
 
   return {
-    settle({ key, range, version, status, chunks, reason, letters, unread }, former) {
+    settle({ key, range, split, version, status, chunks, reason, letters, unread }, former) {
       const entry: LedgerEntry = {
         key,
         version,
@@ -80,7 +80,7 @@ export function createSettlements(options: SettlementOptions): Settlements {
         ...(reason === undefined ? {} : { reason }),
         ...(letters === undefined ? {} : { letters }),
         ...(range && { range }),
-        ...(former?.split && { split: true }),
+        ...((split ?? former?.split) && { split: true }),
       };
       if (unread === true) {
         held.push(entry);

@@ -1,7 +1,7 @@
 import { objectHash, objectUri } from '../core/ids.js';
 import type { Abortable, Logger, Sink, SourceObject } from '../core/interfaces.js';
 import type { LedgerEntry } from '../ledger/objects/entry.js';
-import { knownObjects, type KnownObject } from '../ledger/objects/known-objects.js';
+import { knownObjects, type LedgerObject } from '../ledger/objects/known-objects.js';
 import type { Ledger } from '../ledger/objects/ledger.js';
 import { SeenIds } from './seen-ids.js';
 
@@ -102,7 +102,7 @@ function chainOf(ranges: readonly LedgerEntry[]): readonly LedgerEntry[] {
 
 async function settleOne(
   { entry: settled, chain }: Settled,
-  known: KnownObject,
+  known: LedgerObject,
   { sink, ledger, sourceId, space, text, removing, log, signal }: SplitObjectsOptions,
 ): Promise<number> {
   const { key, version, status, chunks } = settled;

@@ -41,7 +41,8 @@ export async function* workItems(
       if (isMine) yield { ...change, object };
       continue;
     }
-    if (isMine && change.kind !== 'unchanged') splits.expect(object);
+    // Whoever ends last settles it, also where it found nothing left to do.
+    if (change.kind !== 'unchanged' && (isMine || mine.length > 0)) splits.expect(object);
     for (const range of mine) yield rangeChange({ ...object, range }, change);
   }
 }
@@ -60,7 +61,7 @@ function rangeChange(
   const entry = ranges.find((known) => known.range?.start === range.start);
   if (entry === undefined) {
     return change.kind === 'unchanged'
-      ? { kind: 'unchanged', object: item, entry: { ...whole, status: 'done', range } }
+      ? { kind: 'unchanged', object: item, entry: { ...whole, range } }
       : { kind: 'new', object: item };
   }
   const isSame = entry.range?.end === range.end && entry.range.count === range.count;

@@ -13,11 +13,13 @@ export interface ShardReport {
   readonly heartbeat: Stored | undefined;
   /** What a run of it ended with. */
   readonly summary: Stored | undefined;
+  /** What a retry of it ended with. */
+  readonly retry: Stored | undefined;
 }
 
 type Stored = Readonly<Record<string, unknown>>;
 
-const pathPattern = /^shards\/(\d+)-of-(\d+)\/(run|heartbeat|summary)\.json$/;
+const pathPattern = /^shards\/(\d+)-of-(\d+)\/(run|heartbeat|summary|retry)\.json$/;
 
 /** What every shard that ever ran has stored, also those of other numbers of shards. Error: STATE. */
 export async function readShardReports(store: StateStore, options: Abortable = {}): Promise<ShardReport[]> {
@@ -37,6 +39,7 @@ export async function readShardReports(store: StateStore, options: Abortable = {
       start: undefined,
       heartbeat: undefined,
       summary: undefined,
+      retry: undefined,
     };
     reports.set(name, { ...report, [kind === 'run' ? 'start' : kind]: stored });
   }

@@ -2,8 +2,11 @@ import { hostname } from 'node:os';
 import type { Abortable, StateStore } from '../core/interfaces.js';
 import { shardName, type ShardRef } from './names.js';
 
-function summaryName(shard: ShardRef): string {
-  return `shards/${shardName(shard)}/summary.json`;
+/** A retry is no run: that it went well says nothing of what a run has not tried yet. */
+export type SummaryKind = 'summary' | 'retry';
+
+function summaryName(shard: ShardRef, kind: SummaryKind): string {
+  return `shards/${shardName(shard)}/${kind}.json`;
 }
 
 /** Keeps what a shard set out to do; a state that cannot be written is found out by it. Error: STATE. */
@@ -21,8 +24,8 @@ export async function writeStart(
 export async function writeSummary(
   store: StateStore,
   shard: ShardRef,
-  summary: object,
+  { kind, summary }: { readonly kind: SummaryKind; readonly summary: object },
   options: Abortable = {},
 ): Promise<void> {
-  await store.put(summaryName(shard), `${JSON.stringify(summary, null, 2)}\n`, options);
+  await store.put(summaryName(shard, kind), `${JSON.stringify(summary, null, 2)}\n`, options);
 }

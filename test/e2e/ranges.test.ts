@@ -1,6 +1,6 @@
 /** Large JSONL objects, shared out by ranges: the index is that of a run which reads them whole. */
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -212,4 +212,57 @@ test('a ledger that was lost is made anew for large objects, too', async (t) => 
   const again = await run(folder, 'v', [...split, '--state', 'state']);
   assert.deepEqual([again.exitCode, again.documents], [0, 0]);
   await verified(folder, 'v', [...split, '--state', 'state']);
+});
+
+test('a file that grows between listing and reading is not taken for whole', async (t) => {
+  const folder = await tempFolder(t);
+  await writeFiles(folder, { 'docs/big.jsonl': records('ship'), 'docs/note.md': 'a note' });
+  const plan = ['plan', 'docs', '--sink', 'jsonl:v', ...tiny, ...split, '--write-manifest', 'listing'];
+  assert.equal((await runCli(plan, { cwd: folder })).code, 0);
+  await writeFiles(folder, { 'docs/big.jsonl': records('ship') + records('cloud') });
+  const old = await run(folder, 'v', [...split, '--source-manifest', 'listing']);
+  assert.equal(old.exitCode, 20);
+  const whole = await run(folder, 'v', split);
+  assert.deepEqual([whole.exitCode, whole.documents], [0, 2 * RECORDS]);
+  await verified(folder, 'v');
+});
+
+test('what has failed as a whole stays failed when it is shared out, and retry takes it', async (t) => {
+  const folder = await tempFolder(t);
+  const good = records('ship');
+  const at = good.indexOf('{', 3000);
+  await writeFiles(folder, { 'docs/big.jsonl': `${good.slice(0, at)}{"text": broken}\n${good.slice(at)}` });
+  assert.equal((await run(folder, 'v', [])).exitCode, 20);
+  assert.equal((await run(folder, 'v', split)).exitCode, 20);
+  const retried = await run(folder, 'v', split, 'retry');
+  assert.deepEqual([retried.exitCode, retried.documents > 0], [20, true]);
+});
+
+test('a version that comes back after another was begun is written again', async (t) => {
+  const folder = await tempFolder(t);
+  const path = join(folder, 'docs/big.jsonl');
+  await writeFiles(folder, { 'docs/big.jsonl': records('ship') });
+  const { atime, mtime } = await stat(path);
+  await run(folder, 'v', split);
+  await writeFiles(folder, { 'docs/big.jsonl': records('cloud') });
+  await run(folder, 'v', [...split, '--shard', '0', '--shards', '2']);
+  await writeFiles(folder, { 'docs/big.jsonl': records('ship') });
+  await utimes(path, atime, mtime);
+  assert.equal((await run(folder, 'v', split)).exitCode, 0);
+  await verified(folder, 'v');
+  const texts = [...(await rowsOf(folder, 'v')).values()].map(({ text }) => text);
+  assert.ok(
+    texts.every((text) => text.startsWith('ship')),
+    'the version that is listed',
+  );
+});
+
+test('a ledger that is made anew in the middle of a large object takes nothing back', async (t) => {
+  const folder = await tempFolder(t);
+  await writeFiles(folder, { 'docs/big.jsonl': records('ship') });
+  const first = await run(folder, 'v', [...split, '--shard', '0', '--shards', '2']);
+  await runCli(['verify', 'docs', '--sink', 'jsonl:v', ...tiny, '--rebuild-ledger'], { cwd: folder });
+  const rest = await run(folder, 'v', split);
+  assert.equal(rest.documents, RECORDS - first.documents);
+  await verified(folder, 'v');
 });

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { constants, hostname } from 'node:os';
 import { join } from 'node:path';
 import { systemErrorCode, EmbatchError, describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/interfaces.js';
@@ -183,7 +183,7 @@ export class LocalEngine implements Engine {
     shard.phase = 'running';
     try {
       const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-      return code ?? SIGNAL_BASE + (signal === 'SIGKILL' ? 9 : 15);
+      return code ?? SIGNAL_BASE + (signal === null ? 0 : constants.signals[signal]);
     } catch (error) {
       await file.write(`${describeError(error)}\n`);
       return NOT_FOUND;

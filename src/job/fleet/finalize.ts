@@ -12,10 +12,13 @@ import { settleSplitObjects } from '../split-objects.js';
 import { newRunId } from '../run-id.js';
 import { takeLease } from '../take-lease.js';
 import { fleetStatus, type FleetStatus } from './status.js';
+import type { Submission } from './submissions.js';
 
 export interface FinalizeContext {
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** This fleet, and none that was started since. */
+  readonly submission?: Submission;
 }
 
 /** Where the state of a job lies, for commands that take `--state` or the job's source and sink. */
@@ -27,11 +30,14 @@ export function stateUriOf(options: Options): string {
  * What is left to do when the last shard has ended: merges what the shards have written beside each other. Refuses while
  * a shard is at work, failed or lacking: what it would close is not whole. Idempotent. Errors: USAGE, SINK, STATE, LEASE.
  */
-export async function finalizeJob(options: Options, { log, signal }: FinalizeContext): Promise<FleetStatus> {
+export async function finalizeJob(
+  options: Options,
+  { log, signal, submission }: FinalizeContext,
+): Promise<FleetStatus> {
   const state = await openState(stateUriOf(options));
   const closers: (() => Promise<void>)[] = [() => state.close()];
   try {
-    const status = await fleetStatus(state, { signal });
+    const status = await fleetStatus(state, { signal, ...(submission && { submission }) });
     if (status.status !== 'complete' && status.status !== 'partial') throw notEnded(status);
     const run = newRunId();
     const rank = { index: 0, count: 1, from: 'default' };
@@ -73,7 +79,7 @@ interface Opened extends FinalizeContext {
 
 /** Settles large objects that the shards have done by ranges. USAGE where ranges of one are lacking: it is not whole. */
 async function settleRanges(
-  { source = '', sourceId = '' }: FleetStatus,
+  { source = '', sourceId = '', removes }: FleetStatus,
   { sink, index, state, run, log, signal, closers }: Opened,
 ): Promise<void> {
   const all = { index: 0, count: 1 };
@@ -83,7 +89,7 @@ async function settleRanges(
   });
   closers.push(() => ledger.close());
   const [space = '', text = ''] = index.fingerprint.split('-');
-  const options = { sink, ledger, sourceId, space, text, removing: true, log, signal };
+  const options = { sink, ledger, sourceId, space, text, removing: removes, log, signal };
   await settleSplitObjects(options, () => true);
   const prefix = parseS3Uri(source)?.prefix ?? '';
   for await (const { key, status, ranges } of knownObjects(ledger.entriesOfAll({ signal }))) {

@@ -62,7 +62,7 @@ export async function followFleet(
   /** Before the first shard has begun there is nothing to read. */
   async function statusOrNothing(): Promise<FleetStatus | undefined> {
     try {
-      return await fleetStatus(store, { signal });
+      return await fleetStatus(store, { signal, submission });
     } catch (error) {
       if (isEmbatchError(error, 'USAGE')) return undefined;
       throw error;
@@ -72,7 +72,8 @@ export async function followFleet(
 
 /** The exit code of a fleet that has ended: what its shards say comes before what the engine makes of it. */
 export function exitCodeOfFleet({ engine, status }: FleetView): number {
-  if (status?.status === 'complete' || status?.status === 'partial') return status.exitCode;
+  const hasFailed = engine?.phase === 'failed';
+  if (!hasFailed && (status?.status === 'complete' || status?.status === 'partial')) return status.exitCode;
   const codes = [
     ...(status?.shards ?? []).flatMap(({ phase, exitCode }) => (phase === 'failed' ? [exitCode] : [])),
     ...(engine?.shards ?? []).flatMap(({ phase, exitCode }) => (phase === 'failed' ? [exitCode] : [])),

@@ -96,7 +96,8 @@ function notStarted(shard: number): ShardStatus {
 }
 
 function ended(shard: number, run: string, summary: Readonly<Record<string, unknown>>): ShardStatus {
-  const objects = record(summary['objects']);
+  const counts = [record(summary['objects']), record(summary['ranges'])];
+  const sum = (name: string): number => counts.reduce((total, each) => total + count(each[name]), 0);
   const exitCode = whole(summary['exitCode']) ?? exitCodes.bug;
   return {
     shard,
@@ -106,13 +107,9 @@ function ended(shard: number, run: string, summary: Readonly<Record<string, unkn
     error: text(record(summary['error'])['message']),
     silentSeconds: undefined,
     host: undefined,
-    objects: count(objects['mine']),
-    settled:
-      count(objects['unchanged']) +
-      count(objects['embedded']) +
-      count(objects['skipped']) +
-      count(objects['failed']),
-    failed: count(objects['failed']),
+    objects: sum('mine'),
+    settled: sum('unchanged') + sum('embedded') + sum('skipped') + sum('failed'),
+    failed: sum('failed'),
     vectors: count(record(summary['vectors'])['written']),
     tokens: count(summary['tokens']),
     seconds: count(summary['seconds']),

@@ -21,6 +21,8 @@ export interface JobToSubmit {
 export interface FleetDraft {
   readonly source: string;
   readonly sink: string;
+  /** As the shards will store it. */
+  readonly sinkUri: string;
   readonly state: string;
   readonly shards: number;
   readonly variables: Readonly<Record<string, string>>;
@@ -44,7 +46,8 @@ export async function draftFleet(
   }
   // A sink that nobody knows is found out here and not by every shard.
   const context = { log, run: newRunId(), shard: { index: 0, count: shards } };
-  await (await createSink(sink, options, context)).close();
+  const opened = await createSink(sink, options, context);
+  await opened.close();
   const state = options.state ?? defaultStateUri(source, sink);
   if (engine.name !== 'local') checkPlaces({ source, sink, state }, options, { engine, log });
   const given = givenOptions(
@@ -65,6 +68,7 @@ export async function draftFleet(
   return {
     source,
     sink,
+    sinkUri: opened.uri,
     state,
     shards,
     variables: {

@@ -12,6 +12,8 @@ export interface FleetStatus {
   readonly state: string;
   readonly source: string | undefined;
   readonly sourceId: string | undefined;
+  /** False where the shards were told to keep what is left over. */
+  readonly removes: boolean;
   readonly sink: string | undefined;
   /** The fleet's name in its engine, where `submit` has started it. */
   readonly job: string | undefined;
@@ -30,30 +32,47 @@ export interface FleetStatus {
 
 const NOBODY = Object.fromEntries(shardPhases.map((phase) => [phase, 0])) as Record<ShardPhase, number>;
 
+export interface StatusOptions extends Abortable {
+  /** This fleet, and none that was started since; by default the one that was started last. */
+  readonly submission?: Submission;
+}
+
 /** What the state says of the fleet that was started last. Errors: STATE; USAGE where nothing was ever started. */
-export async function fleetStatus(store: StateStore, options: Abortable = {}): Promise<FleetStatus> {
-  const [submission, reports] = await Promise.all([
-    latestSubmission(store, undefined, options),
+export async function fleetStatus(
+  store: StateStore,
+  { submission: wanted, ...options }: StatusOptions = {},
+): Promise<FleetStatus> {
+  const [submission, all] = await Promise.all([
+    wanted ?? latestSubmission(store, undefined, options),
     readShardReports(store, options),
   ]);
-  const fleet = currentFleet(submission, reports);
+  const reports = wanted === undefined ? all : all.filter((report) => isOfJob(report, wanted));
+  const fleet = currentFleet(submission, reports, wanted !== undefined);
   if (fleet === undefined) {
     throw new EmbatchError(
       'USAGE',
       `${store.uri} has no shard of any run: give the --state that the shards were given.`,
     );
   }
-  const { count, since, own } = fleet;
+  const { count, since, own, token } = fleet;
   const isOwn = own && submission !== undefined;
   const shards = Array.from({ length: count }, (_, index) =>
-    judgeShard(
-      reports.find(({ shard }) => shard.index === index && shard.count === count) ?? {
-        shard: { index, count },
-        start: undefined,
-        heartbeat: undefined,
-        summary: undefined,
-      },
-      { since },
+    retriedWell(
+      judgeShard(
+        reports.find(
+          (report) =>
+            report.shard.index === index && report.shard.count === count && isOfStart(token, report),
+        ) ?? {
+          shard: { index, count },
+          start: undefined,
+          heartbeat: undefined,
+          summary: undefined,
+          retry: undefined,
+        },
+        { since },
+      ),
+      count,
+      reports,
     ),
   );
   return {
@@ -67,17 +86,44 @@ export async function fleetStatus(store: StateStore, options: Abortable = {}): P
   };
 }
 
+/** A state may be shared by several jobs. */
+function isOfJob({ start, summary }: ShardReport, { source, sink }: Submission): boolean {
+  const own = start ?? summary;
+  return own?.['source'] === source && own['sink'] === sink;
+}
+
 /** The fleet that was started last: by `submit`, or by somebody who started shards in another way. */
-function currentFleet(submission: Submission | undefined, reports: readonly ShardReport[]) {
+function currentFleet(
+  submission: Submission | undefined,
+  reports: readonly ShardReport[],
+  isWanted: boolean,
+): { count: number; since: string | undefined; own: boolean; token: unknown } | undefined {
   const newest = newestReport(reports);
   const newestRun = newest === undefined ? '' : runOf(newest);
   if (submission !== undefined) {
     const isSince = submission.since === undefined || newestRun > submission.since;
-    if (!isSince || newest === undefined || newest.shard.count === submission.shards) {
-      return { count: submission.shards, since: submission.since, own: true };
+    if (isWanted || !isSince || newest?.shard.count === submission.shards) {
+      return { count: submission.shards, since: submission.since, own: true, token: undefined };
     }
   }
-  return newest === undefined ? undefined : { count: newest.shard.count, since: undefined, own: false };
+  if (newest === undefined) return undefined;
+  return { count: newest.shard.count, since: undefined, own: false, token: newest.start?.['fleet'] };
+}
+
+/** Shards of another start than the newest have not begun in this one, as far as their engine tells starts apart. */
+const isOfStart = (token: unknown, { start }: ShardReport): boolean =>
+  token === undefined || start === undefined || start['fleet'] === token;
+
+/** A retry that ended well has done what was left: its own shard's, or all of it. */
+function retriedWell(status: ShardStatus, count: number, reports: readonly ShardReport[]): ShardStatus {
+  if (status.phase !== 'dead letters') return status;
+  const isMended = reports.some(
+    ({ shard, retry }) =>
+      (shard.count === 1 || (shard.count === count && shard.index === status.shard)) &&
+      retry?.['exitCode'] === exitCodes.ok &&
+      String(retry['run']) > (status.run ?? ''),
+  );
+  return isMended ? { ...status, phase: 'done', failed: 0, exitCode: exitCodes.ok } : status;
 }
 
 function newestReport(reports: readonly ShardReport[]): ShardReport | undefined {
@@ -99,6 +145,7 @@ function named(reports: readonly ShardReport[], count: number) {
   return {
     source: textOf(start?.['source']),
     sourceId: textOf(start?.['sourceId']),
+    removes: start?.['removes'] !== false,
     sink: textOf(start?.['sink']),
   };
 }

@@ -8,6 +8,11 @@ import { MAX_FLEET_NAME, type EngineName, type FleetRef } from '../../engines/en
 export interface Submission extends FleetRef {
   readonly engine: EngineName;
   readonly attempt: number;
+  /** As the shards will store them. */
+  readonly source: string;
+  readonly sink: string;
+  /** The engine has taken it. */
+  readonly isTaken: boolean;
   /** ISO 8601, UTC. */
   readonly time: string;
   /** The latest run that the state knew of: what began later is this fleet's. */
@@ -56,7 +61,10 @@ export async function latestSubmission(
     if (submission !== undefined) submissions.push(submission);
   }
   return submissions
-    .sort((a, b) => (a.time === b.time ? a.attempt - b.attempt : a.time < b.time ? -1 : 1))
+    .sort((a, b) =>
+      // Of one job the attempts are counted; of several only clocks can tell.
+      job !== undefined || a.time === b.time ? a.attempt - b.attempt : a.time < b.time ? -1 : 1,
+    )
     .at(-1);
 }
 

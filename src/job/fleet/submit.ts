@@ -12,6 +12,7 @@ export interface PreparedFleet {
   readonly fleet: Fleet;
   readonly attempt: number;
   readonly jobFile: JobFile | undefined;
+  readonly draft: FleetDraft;
   /** What would be sent. */
   readonly requests: readonly EngineRequest[];
 }
@@ -46,7 +47,7 @@ export async function prepareFleet(
         });
     const name = attempt === 0 ? base : `${base}-a${attempt}`;
     const { fleet, jobFile } = nameFleet(engine, draft, name);
-    return { fleet, attempt, jobFile, requests: engine.requests(fleet) };
+    return { fleet, attempt, jobFile, draft, requests: engine.requests(fleet) };
   } finally {
     await state.close();
   }
@@ -67,20 +68,20 @@ export async function submitFleet(
     options: { ...options, precision },
     origins: { ...origins, precision: precision === 'auto' ? origins.precision : 'flag' },
   };
-  const { fleet, attempt, jobFile } = await prepareFleet(engine, pinned, { signal });
+  const { fleet, attempt, jobFile, draft } = await prepareFleet(engine, pinned, { signal });
   const state = await openState(fleet.environment['EMBATCH_STATE'] ?? fleet.labels.state);
   try {
-    if (jobFile !== undefined) await state.put(jobFile.name, jobFile.text, { signal });
-    const submission = await newSubmission(engine, fleet, { attempt, state });
+    const submission = await newSubmission(engine, fleet, { attempt, state, draft });
     if (attempt > 0 && !(await claim(state, submission, { signal }))) throw nameTaken(fleet.name, state.uri);
     let handle: string | undefined;
     try {
+      if (jobFile !== undefined) await state.put(jobFile.name, jobFile.text, { signal });
       handle = await engine.submit(fleet, { signal });
     } catch (error) {
       if (attempt > 0) await withdraw(state, submission);
       throw error;
     }
-    const sent = { ...submission, handle };
+    const sent = { ...submission, handle, isTaken: true };
     if (attempt > 0) await confirm(state, sent);
     return sent;
   } finally {
@@ -91,7 +92,11 @@ export async function submitFleet(
 async function newSubmission(
   engine: Engine,
   { name, shards }: Fleet,
-  { attempt, state }: { readonly attempt: number; readonly state: StateStore },
+  {
+    attempt,
+    state,
+    draft,
+  }: { readonly attempt: number; readonly state: StateStore; readonly draft: FleetDraft },
 ): Promise<Submission> {
   const since = (await readShardReports(state)).map(runOf).sort().at(-1);
   return {
@@ -102,8 +107,14 @@ async function newSubmission(
     time: new Date().toISOString(),
     since,
     handle: undefined,
+    source: draft.source,
+    sink: draft.sinkUri,
+    isTaken: false,
   };
 }
+
+/** What has claimed a name and has not heard of its engine for so long, will not any more. */
+const MAX_SUBMIT_MS = 10 * 60_000;
 
 interface AttemptOptions extends Abortable {
   readonly state: StateStore;
@@ -114,6 +125,9 @@ interface AttemptOptions extends Abortable {
 async function nextAttempt(engine: Engine, base: string, { state, signal }: AttemptOptions): Promise<number> {
   const latest = await latestSubmission(state, base, { signal });
   await refuseWhileAtWork(state, signal);
+  if (latest?.isTaken === false && Date.now() - Date.parse(latest.time) < MAX_SUBMIT_MS) {
+    throw nameTaken(latest.name, state.uri);
+  }
   let attempt = latest?.attempt ?? 1;
   for (let name = `${base}-a${attempt}`; ; name = `${base}-a${(attempt += 1)}`) {
     const known = latest?.name === name ? latest : undefined;
@@ -151,7 +165,7 @@ function atWork(name: string, engine: Engine, state: string): EmbatchError {
 function nameTaken(name: string, state: string): EmbatchError {
   return new EmbatchError(
     'USAGE',
-    `${name} has just been submitted by somebody else, so nothing was started. ` +
+    `${name} is being submitted by somebody else, so nothing was started. If that was broken off, try again in ten minutes. ` +
       `\`embatch status --state ${state}\` shows how it stands.`,
   );
 }

@@ -62,6 +62,8 @@ function judgeByIndex(known: KnownObject, space: string): Verdict {
 /** What the ledger must have; undefined where it may stay as it is. */
 function entryOf(verdict: Verdict, isSplit: (object: SourceObject) => boolean): LedgerEntry | undefined {
   const { key, object, entry, rows, state, group } = verdict;
+  // Its ranges are being done, perhaps by others: what is known of them is better than a guess.
+  if (entry?.status === 'open' && entry.split === true && state !== 'unrecorded') return undefined;
   const [first] = rows.groups();
   if (first === undefined) {
     // The index has nothing of it.

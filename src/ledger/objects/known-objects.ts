@@ -12,7 +12,7 @@ export async function* standing(entries: AsyncIterable<StampedEntry>): AsyncGene
 }
 
 /** All that the ledger knows of one object. */
-export interface KnownObject extends LedgerEntry {
+export interface LedgerObject extends LedgerEntry {
   /** What is known of its ranges, ascending, where it is done by ranges and not settled as a whole. */
   readonly ranges: readonly LedgerEntry[];
 }
@@ -23,12 +23,15 @@ export interface KnownObject extends LedgerEntry {
  */
 export async function* knownObjects(
   entries: AsyncIterable<LedgerEntry>,
-): AsyncGenerator<KnownObject, void, undefined> {
+): AsyncGenerator<LedgerObject, void, undefined> {
   let whole: LedgerEntry | undefined;
   let ranges: LedgerEntry[] = [];
-  const objectOf = (): KnownObject | undefined => {
+  const objectOf = (): LedgerObject | undefined => {
     const [first] = ranges;
-    if (whole !== undefined) return { ...whole, ranges };
+    if (whole !== undefined && (ranges.length === 0 || whole.status === 'failed'))
+      return { ...whole, ranges };
+    // What was begun later takes back what was known: half of another version may be in the index.
+    if (whole !== undefined) return { ...whole, status: 'open', split: true, ranges };
     if (first === undefined) return undefined;
     const { key, version, text } = first;
     const chunks = ranges.reduce((sum, range) => sum + range.chunks, 0);

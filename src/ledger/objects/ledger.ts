@@ -125,7 +125,10 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     entries: (abortable = {}) => unstamped(standing(files.read(opened, shard, abortable))),
     async *entriesOfAll(abortable = {}) {
       await journal.flush(abortable);
-      yield* unstamped(standing(files.read(await files.list(abortable), all, abortable)));
+      const found = await files.list(abortable);
+      // What is concluded from the others' entries must count more than they do.
+      journal.startAfter(Math.max(0, ...found.map(({ head }) => head.newest)));
+      yield* unstamped(standing(files.read(found, all, abortable)));
     },
     get isEmpty() {
       return opened.length === 0;

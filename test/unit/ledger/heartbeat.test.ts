@@ -83,7 +83,7 @@ describe('the heartbeat of a shard', () => {
 describe('the summary of a shard', () => {
   it('lies beside its heartbeat', async (t) => {
     const store = createFileState(await tempFolder(t));
-    await writeSummary(store, shard, { status: 'complete', ü: '🙂' });
+    await writeSummary(store, shard, { kind: 'summary', summary: { status: 'complete', ü: '🙂' } });
     assert.deepEqual(await read(store, 'shards/1-of-4/summary.json'), { status: 'complete', ü: '🙂' });
   });
 });

@@ -12,7 +12,7 @@ const shard = { index: 1, count: 4 };
 const elsewhere = { host: 'another-machine', pid: 17 };
 
 function report(parts: Partial<ShardReport>): ShardReport {
-  return { shard, start: undefined, heartbeat: undefined, summary: undefined, ...parts };
+  return { shard, start: undefined, heartbeat: undefined, summary: undefined, retry: undefined, ...parts };
 }
 
 const summary = (exitCode: number, run = RUN): ShardReport['summary'] => ({

@@ -43,6 +43,9 @@ const submission = (attempt: number, shards: number, since?: string): Submission
   time: `2026-11-22T1${attempt}:00:00.000Z`,
   since,
   handle: undefined,
+  source: 'docs',
+  sink: 'jsonl:v',
+  isTaken: true,
 });
 
 test('all done: 0; with dead letters: 20; at work: 26; one lost or never started: 27', async (t) => {
@@ -84,6 +87,51 @@ test('after a submit, what earlier attempts have ended with does not count', asy
   await shardEnded(state, '0-of-2', 3, 0);
   await shardEnded(state, '1-of-2', 3, 0);
   assert.equal((await fleetStatus(state)).exitCode, 0);
+});
+
+test('a retry counts for what had failed, and for nothing that was never tried', async (t) => {
+  const state = await emptyState(t);
+  await shardEnded(state, '0-of-2', 1, 20);
+  const retry = (minute: number, exitCode: number): Promise<void> =>
+    state.put('shards/0-of-1/retry.json', JSON.stringify({ run: run(minute), exitCode }));
+  await retry(2, 0);
+  const lone = await fleetStatus(state);
+  assert.deepEqual([lone.exitCode, lone.phases.done, lone.phases['not started']], [27, 1, 1]);
+  await shardEnded(state, '1-of-2', 3, 20);
+  assert.equal((await fleetStatus(state)).exitCode, 20, 'what failed after the retry still does');
+  await retry(4, 20);
+  assert.equal((await fleetStatus(state)).exitCode, 20);
+  await retry(5, 0);
+  assert.equal((await fleetStatus(state)).exitCode, 0);
+});
+
+test('shards of another start do not count, where the engine tells starts apart', async (t) => {
+  const state = await emptyState(t);
+  const start = (name: string, minute: number, fleet: string): Promise<void> =>
+    state.put(`shards/${name}/run.json`, JSON.stringify({ run: run(minute), time: '', fleet }));
+  for (const n of [0, 1]) await shardEnded(state, `${n}-of-2`, 1, 0);
+  await start('0-of-2', 1, 'GITHUB_RUN_ID=1');
+  await start('1-of-2', 1, 'GITHUB_RUN_ID=1');
+  assert.equal((await fleetStatus(state)).exitCode, 0);
+  await shardEnded(state, '0-of-2', 5, 0);
+  await start('0-of-2', 5, 'GITHUB_RUN_ID=2');
+  const tonight = await fleetStatus(state);
+  assert.deepEqual([tonight.exitCode, tonight.phases.done, tonight.phases['not started']], [27, 1, 1]);
+});
+
+test('of a state that two jobs share, each sees its own shards', async (t) => {
+  const state = await emptyState(t);
+  const own = { ...submission(1, 2), source: 'docs' };
+  const other = { ...submission(2, 2), source: 'other' };
+  for (const n of [0, 1]) {
+    await shardEnded(state, `${n}-of-2`, 1, 0);
+    const start = { run: run(1), time: '', source: 'other', sink: 'jsonl:v' };
+    await state.put(`shards/${n}-of-2/run.json`, JSON.stringify(start));
+  }
+  await claim(state, own);
+  await claim(state, other);
+  assert.equal((await fleetStatus(state, { submission: other })).exitCode, 0);
+  assert.equal((await fleetStatus(state, { submission: own })).exitCode, 27);
 });
 
 test('a state that nobody has used is said to be so', async (t) => {
