@@ -1,10 +1,11 @@
 /**
- * npm run bench:listing [-- --keys 200000] [-- --delay-ms 30]
+ * npm run bench:listing [-- --keys 200000] [-- --delay-ms 30] [-- --shape folders|numbers|hashes]
  *
  * One prefix listed at several places at once, and page by page, from a server that takes a while for each page; and
  * the same listing written once and read back.
  */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -15,17 +16,27 @@ import { startFakeS3 } from './fake-s3.mjs';
 import { machineFacts } from './machine.mjs';
 
 const { values } = parseArgs({
-  options: { keys: { type: 'string', default: '200000' }, 'delay-ms': { type: 'string', default: '30' } },
+  options: {
+    keys: { type: 'string', default: '200000' },
+    'delay-ms': { type: 'string', default: '30' },
+    shape: { type: 'string', default: 'folders' },
+  },
 });
 
 const PAGE_KEYS = 1000;
 const execute = promisify(execFile);
 const total = Number(values.keys);
 const listDelayMs = Number(values['delay-ms']);
-const keys = Array.from(
-  { length: total },
-  (_, n) => `documents/2026/archive-${String(n >> 10).padStart(5, '0')}/${String(n).padStart(9, '0')}.md`,
-);
+const padded = (n, digits) => String(n).padStart(digits, '0');
+/** How keys look decides how well those further on can be guessed. */
+const shapes = {
+  folders: (n) => `documents/2026/archive-${padded(n >> 10, 5)}/${padded(n, 9)}.md`,
+  numbers: (n) => `documents/2026/archive/${padded(n, 9)}.md`,
+  hashes: (n) => `documents/${createHash('md5').update(String(n)).digest('hex')}.md`,
+};
+const shapeOf = shapes[values.shape];
+if (shapeOf === undefined) throw new Error(`--shape is one of ${Object.keys(shapes).join(', ')}`);
+const keys = Array.from({ length: total }, (_, n) => shapeOf(n)).sort();
 const bodyOf = () => 'x';
 
 async function work(server, step, { flags = [], manifest } = {}) {
@@ -56,7 +67,7 @@ const parallel = await startFakeS3({ keys, bodyOf, listDelayMs });
 const sequential = await startFakeS3({ keys, bodyOf, listDelayMs, ignoresStartAfter: true });
 try {
   console.log(
-    `\n${await machineFacts()}\n${total} keys, ${listDelayMs} ms added to each page of ${PAGE_KEYS}\n`,
+    `\n${await machineFacts()}\n${total} keys (${values.shape}), ${listDelayMs} ms added to each page of ${PAGE_KEYS}\n`,
   );
   const several = await work(parallel, 'list');
   const requests = parallel.pages;

@@ -3,6 +3,8 @@
 const TEXT = 'A record of the large file, with about as many words in it as a short paragraph has. '.repeat(
   3,
 );
+/** About what costs a machine 20 ms, see bench/README.md: a kilobyte. */
+const SMALL_TEXT = 'A sentence of a document as there are many, neither long nor short. '.repeat(14);
 export const LARGE_KEY = 'docs/large.jsonl';
 
 /** @param {{ objects: number, largeRecords: number }} prefix records of a JSONL beside the objects; 0: without it */
@@ -17,7 +19,7 @@ export function keysOf({ objects, largeRecords }) {
 let large;
 
 export function bodyOf(key, { largeRecords }) {
-  if (key !== LARGE_KEY) return `A short text, which is that of ${key}.`;
+  if (key !== LARGE_KEY) return `The text of ${key}. ${SMALL_TEXT}`;
   large ??= Array.from({ length: largeRecords }, (_, n) =>
     JSON.stringify({ id: n, text: `${n}: ${TEXT}` }),
   ).join('\n');
