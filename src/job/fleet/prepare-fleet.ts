@@ -129,16 +129,19 @@ export function nameFleet(
   name: string,
 ): { readonly fleet: Fleet; readonly jobFile: JobFile | undefined } {
   const { source, sink, state, shards, variables } = draft;
-  const refused = Object.entries(variables).filter(([, value]) => engine.refusesValue(value) !== undefined);
+  const isRefused = ([, value]: readonly [string, string]): boolean =>
+    engine.refusesValue(value) !== undefined;
+  const refused = Object.entries(variables).filter(isRefused);
   const foreign = refused.find(([variable]) => !variable.startsWith('EMBATCH_'));
   if (foreign !== undefined) throw cannotCarry(engine, foreign);
   const labels = { source: redactUri(source), sink: redactUri(sink), state: redactUri(state) };
-  const kept = Object.fromEntries(Object.entries(variables).filter((entry) => !refused.includes(entry)));
+  const kept = Object.fromEntries(Object.entries(variables).filter((entry) => !isRefused(entry)));
   const fleet = { name, shards, arguments: ['run'], labels };
   if (refused.length === 0) return { fleet: { ...fleet, environment: kept }, jobFile: undefined };
+  const options = Object.fromEntries(refused.map(([variable, value]) => [keyOf(variable), value]));
   const jobFile = {
     name: `job-files/${name}.json`,
-    text: `${JSON.stringify(Object.fromEntries(refused.map(([variable, value]) => [keyOf(variable), value])), null, 2)}\n`,
+    text: `${JSON.stringify(options, null, 2)}\n`,
   };
   const uri = `${state.replace(/\/+$/, '')}/${jobFile.name}`;
   if (engine.refusesValue(uri) !== undefined) throw cannotCarry(engine, [variableName('config'), uri]);
