@@ -16,6 +16,8 @@ import {
   type TableFormat,
 } from './formats.js';
 import { GzipDamage, gunzip, isGzip } from './gunzip.js';
+import { lineParts, recordTooLong, tooLongWords } from './line-parts.js';
+import { canBeginAnywhere, HEAD_BYTES } from './read-range.js';
 import { recordRanges } from './record-scanner.js';
 import { splitRecords, type Split } from './split-records.js';
 
@@ -28,8 +30,6 @@ export interface ReadPartsOptions extends Abortable {
   readonly end?: number | undefined;
 }
 
-/** Bytes by which content is told: enough for signatures, a declared encoding and a header row. */
-export const HEAD_BYTES = 4 * 1024;
 /** How far to look for the end of the first of several JSON lines. */
 const JSON_HEAD_BYTES = 64 * 1024;
 
@@ -50,45 +50,6 @@ export async function* readParts(
   } catch (error) {
     if (!(error instanceof GzipDamage)) throw error;
     yield failed(error.message);
-  } finally {
-    await input.close();
-  }
-}
-
-/**
- * Whether a reader may begin in the middle of what is named JSONL: plain lines of UTF-8, which no longer tell that from
- * there on. Where not, all of it is read in one go.
- *
- * @param head the first {@link HEAD_BYTES} as stored, or all there are
- */
-export function canBeginAnywhere(head: Buffer): boolean {
-  const { label } = detectEncoding(head, 'jsonl');
-  return !isGzip(head) && label === 'utf-8' && binaryType(head, label) === undefined;
-}
-
-/**
- * The records of plain JSON lines that begin in a range of bytes, as parts.
- *
- * @param body the object from the byte before `start`, which tells whether a record begins at `start`
- */
-export async function* readRange(
-  body: AsyncIterable<Uint8Array>,
-  { start, end }: { readonly start: number; readonly end: number },
-  options: ReadPartsOptions,
-): AsyncGenerator<PartOutcome, void, undefined> {
-  const input = new ByteInput(body, options.signal);
-  const encoding = 'utf-8';
-  try {
-    const splits = splitRecords(input, {
-      format: 'jsonl',
-      encoding,
-      offset: start - 1,
-      partBytes: options.partBytes,
-      maxRecordBytes: options.maxDocumentBytes,
-      beginsWithin: true,
-      end,
-    });
-    yield* lineParts(splits, 'jsonl', encoding, options);
   } finally {
     await input.close();
   }
@@ -223,19 +184,6 @@ async function* readRecords(
   if (!any) yield { kind: 'skipped', reason: 'empty' };
 }
 
-async function* lineParts(
-  splits: AsyncIterable<Split>,
-  format: RecordFormat,
-  encoding: string,
-  options: ReadPartsOptions,
-): AsyncGenerator<PartOutcome, void, undefined> {
-  for await (const split of splits) {
-    yield split.kind === 'too-long'
-      ? recordTooLong(split.offset, options)
-      : { kind: 'part', part: { format, encoding, bytes: split.bytes, offset: split.offset } };
-  }
-}
-
 /** Takes the first record that is not blank for the header row. */
 async function* tableParts(
   splits: AsyncIterable<Split>,
@@ -289,14 +237,6 @@ function ownCopy(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;
-}
-
-function recordTooLong(offset: number, options: ReadPartsOptions): PartOutcome {
-  return { kind: 'failed', record: offset, reason: `the record is ${tooLongWords(options)}` };
-}
-
-function tooLongWords({ maxDocumentBytes }: ReadPartsOptions): string {
-  return `longer than ${formatBytes(maxDocumentBytes)} (--max-document-bytes)`;
 }
 
 function failed(reason: string): PartOutcome {

@@ -1,5 +1,6 @@
 import { EmbatchError } from '../../core/errors.js';
 import type { Options } from '../../core/options.js';
+import { checkRole, MAX_TAG_VALUE, readTags } from '../aws-options.js';
 import { parseSize } from '../../core/units.js';
 
 export type AwsBatchOptions = Pick<
@@ -36,11 +37,8 @@ const DEFAULT_MEMORY_MIB = 8192;
 
 // Source of all limits: the service's own model, API version 2016-08-10, and "Service quotas" of its user guide.
 const MIN_MEMORY_MIB = 4;
-const MAX_TAGS = 50;
-const MAX_TAG_KEY = 128;
-const MAX_TAG_VALUE = 256;
-const tagPattern = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
-const rolePattern = /^arn:aws[a-z-]*:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@\-_/]+$/;
+/** Source, sink and state. */
+const OWN_TAGS = 3;
 
 const usage = (message: string): EmbatchError => new EmbatchError('USAGE', `${message}.`);
 
@@ -56,7 +54,7 @@ export function readConfig(options: AwsBatchOptions): AwsBatchConfig {
     memoryMiB,
     attempts: options.retries + 1,
     timeoutSeconds: options.timeout === undefined ? undefined : Math.ceil(options.timeout / 1000),
-    tags: tagsOf(options.tags),
+    tags: Object.fromEntries(readTags(options.tags, OWN_TAGS)),
   };
 }
 
@@ -81,9 +79,7 @@ function definitionOf(
     );
   }
   if (/\s/.test(image)) throw usage(`--image must be a reference without spaces, not "${image}"`);
-  if (role !== undefined && !rolePattern.test(role)) {
-    throw usage(`--role must be an ARN such as arn:aws:iam::123456789012:role/embatch, not "${role}"`);
-  }
+  if (role !== undefined) checkRole(role);
   return {
     kind: 'own',
     image,
@@ -107,31 +103,6 @@ function memoryOf(memory: string | undefined): number | undefined {
   const mebibytes = bytes === undefined ? undefined : Math.ceil(bytes / 2 ** 20);
   if (mebibytes !== undefined && mebibytes >= MIN_MEMORY_MIB) return mebibytes;
   throw usage(`--memory is "${memory}": give a size of at least ${MIN_MEMORY_MIB}MiB, such as 8GiB`);
-}
-
-function tagsOf(texts: readonly string[]): Readonly<Record<string, string>> {
-  const tags = new Map<string, string>();
-  for (const text of texts) {
-    const at = text.indexOf('=');
-    const [key, value] = [text.slice(0, at), text.slice(at + 1)];
-    if (at < 1) throw usage(`--tags takes key=value, not "${text}"`);
-    if (tags.has(key)) throw usage(`--tags names ${key} twice`);
-    if (key.length > MAX_TAG_KEY || value.length > MAX_TAG_VALUE) {
-      throw usage(
-        `--tags ${key}: a key has at most ${MAX_TAG_KEY} characters and a value ${MAX_TAG_VALUE}; ` +
-          `these have ${key.length} and ${value.length}`,
-      );
-    }
-    if (!tagPattern.test(key) || !tagPattern.test(value)) {
-      throw usage(`--tags "${text}": only letters, digits, spaces and _.:/=+-@ may be in a tag`);
-    }
-    if (/^aws:/i.test(key)) throw usage(`--tags ${key}: keys that begin with aws: are Amazon's own`);
-    tags.set(key, value);
-  }
-  if (tags.size + Object.keys(labelTags({ source: '', sink: '', state: '' })).length > MAX_TAGS) {
-    throw usage(`--tags names ${tags.size}; with those of embatch a job has at most ${MAX_TAGS}`);
-  }
-  return Object.fromEntries(tags);
 }
 
 /** For people who find the job in the console. What may not be in a tag becomes `_`. */

@@ -3,7 +3,7 @@ import type { BatchClient, JobDefinition, RegisterJobDefinitionRequest } from '@
 import type { Abortable } from '../../core/interfaces.js';
 import { awsFailure } from '../aws-failure.js';
 import type { DefinitionChoice } from './config.js';
-import { toSend } from './send.js';
+import { toSend } from '../aws-options.js';
 
 type OwnDefinition = Extract<DefinitionChoice, { readonly kind: 'own' }>;
 

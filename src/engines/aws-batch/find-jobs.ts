@@ -7,7 +7,7 @@ import type {
 } from '@aws-sdk/client-batch';
 import type { Abortable } from '../../core/interfaces.js';
 import { awsFailure } from '../aws-failure.js';
-import { toSend } from './send.js';
+import { toSend } from '../aws-options.js';
 
 const statuses = [
   'SUBMITTED',

@@ -5,7 +5,7 @@ import { sleep } from '../../core/streams.js';
 import { awsErrorName, awsFailure, awsStatus } from '../aws-failure.js';
 import { hasEnded, jobsNamed, type BatchAccess } from './find-jobs.js';
 import { STOP_REASON } from './job-state.js';
-import { toSend } from './send.js';
+import { toSend } from '../aws-options.js';
 
 export interface SubmitPatience {
   readonly pauseMs: number;

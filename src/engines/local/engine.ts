@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { systemErrorCode, EmbatchError, describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/interfaces.js';
 import type { Engine, EngineRequest, Fleet, FleetRef, FleetState, Phase } from '../engine.js';
+import { commonPhase } from '../common-phase.js';
 import { endingOf, type Ending } from '../restarts.js';
 
 export interface LocalEngineOptions {
@@ -90,7 +91,11 @@ export class LocalEngine implements Engine {
   state({ name, handle }: FleetRef): Promise<FleetState | undefined> {
     const shards = this.#fleets.get(name);
     if (shards !== undefined)
-      return Promise.resolve({ phase: phaseOfAll(shards), reason: undefined, shards });
+      return Promise.resolve({
+        phase: commonPhase(shards.map(({ phase }) => phase)),
+        reason: undefined,
+        shards,
+      });
     // Another process started it: as long as that one lives, it restarts what fails.
     const [host, pid] = handle?.split('/') ?? [];
     const isAlive = host === hostname() && isProcess(Number(pid));
@@ -196,13 +201,6 @@ export class LocalEngine implements Engine {
 /** How shells show death by a signal, and a program that is not there. */
 const SIGNAL_BASE = 128;
 const NOT_FOUND = 127;
-
-function phaseOfAll(shards: readonly Shard[]): Phase {
-  const has = (phase: Phase): boolean => shards.some((shard) => shard.phase === phase);
-  if (has('running') || has('waiting')) return 'running';
-  if (has('failed')) return 'failed';
-  return has('stopped') ? 'stopped' : 'succeeded';
-}
 
 function isProcess(pid: number): boolean {
   try {

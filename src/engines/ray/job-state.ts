@@ -1,3 +1,4 @@
+import { commonPhase } from '../common-phase.js';
 import { z } from 'zod';
 import { EmbatchError } from '../../core/errors.js';
 import type { FleetState, Phase } from '../engine.js';
@@ -87,13 +88,4 @@ function exitCodeOf({ driver_exit_code: code }: RayJob): number | undefined {
 function reasonOf({ message }: RayJob): string | undefined {
   const line = lastLine(message ?? '');
   return line === '' ? undefined : line;
-}
-
-/** Of a fleet in which a job is missing it cannot be said that it succeeded. */
-function commonPhase(phases: readonly Phase[], incomplete: boolean): Phase {
-  const has = (phase: Phase): boolean => phases.includes(phase);
-  if (has('running')) return 'running';
-  if (has('waiting')) return phases.every((phase) => phase === 'waiting') ? 'waiting' : 'running';
-  if (has('failed') || incomplete) return 'failed';
-  return has('stopped') ? 'stopped' : 'succeeded';
 }

@@ -1,5 +1,6 @@
 import { EmbatchError } from '../../core/errors.js';
 import type { Options } from '../../core/options.js';
+import { checkRole, readTags } from '../aws-options.js';
 
 export type SageMakerOptions = Pick<
   Options,
@@ -20,16 +21,10 @@ export interface SageMakerConfig {
 
 // Source of all limits: the service's own model, API version 2017-07-24.
 const MAX_IMAGE = 255;
-const MAX_ROLE = 2048;
 const MAX_SUBNETS = 16;
 const MAX_SECURITY_GROUPS = 5;
 const MAX_VPC_ID = 32;
-const MAX_TAGS = 50;
-const MAX_TAG_KEY = 128;
-const MAX_TAG_VALUE = 256;
 const MAX_RUNTIME_SECONDS = 777_600;
-const rolePattern = /^arn:aws[a-z-]*:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@\-_/]+$/;
-const tagPattern = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 
 /** Error: USAGE for what is missing or what SageMaker would refuse. */
 export function readConfig(options: SageMakerOptions): SageMakerConfig {
@@ -49,7 +44,7 @@ export function readConfig(options: SageMakerOptions): SageMakerConfig {
     volumeGb,
     subnets: vpcIds('--subnets', subnets, MAX_SUBNETS),
     securityGroups: vpcIds('--security-groups', securityGroups, MAX_SECURITY_GROUPS),
-    tags: tagsOf(options.tags),
+    tags: [...readTags(options.tags)].map(([Key, Value]) => ({ Key, Value })),
     maxRuntimeSeconds: maxRuntimeOf(options.timeout),
   };
 }
@@ -70,10 +65,7 @@ function roleOf(role: string | undefined): string {
   if (role === undefined) {
     throw usage('SageMaker needs --role: the ARN of the IAM role that the containers work with');
   }
-  if (role.length > MAX_ROLE || !rolePattern.test(role)) {
-    throw usage(`--role must be an ARN such as arn:aws:iam::123456789012:role/embatch, not "${role}"`);
-  }
-  return role;
+  return checkRole(role);
 }
 
 function vpcIds(flag: string, ids: readonly string[], most: number): readonly string[] {
@@ -81,30 +73,6 @@ function vpcIds(flag: string, ids: readonly string[], most: number): readonly st
   const wrong = ids.find((id) => id.length > MAX_VPC_ID || !/^[-0-9a-zA-Z]+$/.test(id));
   if (wrong !== undefined) throw usage(`${flag}: "${wrong}" is no id such as subnet-0123abcd or sg-0123abcd`);
   return ids;
-}
-
-function tagsOf(texts: readonly string[]): SageMakerConfig['tags'] {
-  if (texts.length > MAX_TAGS)
-    throw usage(`--tags names ${texts.length}; SageMaker takes at most ${MAX_TAGS}`);
-  const keys = new Set<string>();
-  return texts.map((text) => {
-    const at = text.indexOf('=');
-    const [Key, Value] = [text.slice(0, at), text.slice(at + 1)];
-    if (at < 1) throw usage(`--tags takes key=value, not "${text}"`);
-    if (keys.has(Key)) throw usage(`--tags names ${Key} twice`);
-    keys.add(Key);
-    if (Key.length > MAX_TAG_KEY || Value.length > MAX_TAG_VALUE) {
-      throw usage(
-        `--tags ${Key}: a key has at most ${MAX_TAG_KEY} characters and a value ${MAX_TAG_VALUE}; ` +
-          `these have ${Key.length} and ${Value.length}`,
-      );
-    }
-    if (!tagPattern.test(Key) || !tagPattern.test(Value)) {
-      throw usage(`--tags "${text}": only letters, digits, spaces and _.:/=+-@ may be in a tag`);
-    }
-    if (/^aws:/i.test(Key)) throw usage(`--tags ${Key}: keys that begin with aws: are Amazon's own`);
-    return { Key, Value };
-  });
 }
 
 function maxRuntimeOf(timeoutMs: number | undefined): number | undefined {

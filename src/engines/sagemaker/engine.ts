@@ -7,6 +7,7 @@ import type { EngineContext } from '../context.js';
 import type { Engine, Fleet, FleetRef } from '../engine.js';
 import { readConfig, type SageMakerOptions } from './config.js';
 import { fleetState } from './job-state.js';
+import { toSend } from '../aws-options.js';
 import { MAX_INSTANCES, processingJob, refusesValue } from './request.js';
 
 /** Where SageMaker puts the logs of all processing jobs. Source: SageMaker developer guide, "Log groups and streams". */
@@ -73,8 +74,6 @@ export async function createSageMakerEngine(
     },
   };
 }
-
-const toSend = ({ signal }: Abortable) => (signal === undefined ? {} : { abortSignal: signal });
 
 /** The service's model promises the first, the service answers with the second as well. */
 function isNotFound(error: unknown): boolean {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PartOutcome } from '#embatch/core/documents.js';
-import { canBeginAnywhere, readParts, readRange } from '#embatch/document/read-parts.js';
+import { readParts } from '#embatch/document/read-parts.js';
+import { canBeginAnywhere, readRange } from '#embatch/document/read-range.js';
 import { splitIntoRanges } from '#embatch/shard/record-ranges.js';
 
 /** Numbers from 0 to 1, the same for a seed. */
