@@ -28,6 +28,8 @@ export interface FleetDraft {
   readonly variables: Readonly<Record<string, string>>;
 }
 
+const asGiven = { tolerateDeadLetters: 'flag' };
+
 /** Checks all that can be told without the engine, source or sink. Error: USAGE. */
 export async function draftFleet(
   engine: Engine,
@@ -50,15 +52,11 @@ export async function draftFleet(
   await opened.close();
   const state = options.state ?? defaultStateUri(source, sink);
   if (engine.name !== 'local') checkPlaces({ source, sink, state }, options, { engine, log });
+  const tolerateDeadLetters = engine.onlyZeroSucceeds || options.tolerateDeadLetters;
   const given = givenOptions(
-    { ...options, source, state },
-    {
-      ...origins,
-      source: 'flag',
-      state: 'flag',
-      sink: 'flag',
-      tolerateDeadLetters: engine.onlyZeroSucceeds ? 'flag' : 'default',
-    },
+    { ...options, source, state, tolerateDeadLetters },
+    // Also where they are this machine's defaults: those of another may differ.
+    { ...origins, source: 'flag', state: 'flag', sink: 'flag', ...(tolerateDeadLetters && asGiven) },
   );
   const foreign = foreignEnvironment(engine.name === 'local' ? {} : process.env, (name) => {
     log.warn(
@@ -73,7 +71,7 @@ export async function draftFleet(
     shards,
     variables: {
       ...foreign,
-      ...asVariables({ ...given, ...(engine.onlyZeroSucceeds ? { tolerateDeadLetters: 'true' } : {}) }),
+      ...asVariables(given),
       [variableName('shards')]: String(shards),
     },
   };
