@@ -5,7 +5,7 @@ const TEXT = 'A record of the large file, with about as many words in it as a sh
 );
 /** About what costs a machine 20 ms, see bench/README.md: a kilobyte. */
 const SMALL_TEXT = 'A sentence of a document as there are many, neither long nor short. '.repeat(14);
-export const LARGE_KEY = 'docs/large.jsonl';
+const LARGE_KEY = 'docs/large.jsonl';
 
 /** @param {{ objects: number, largeRecords: number }} prefix records of a JSONL beside the objects; 0: without it */
 export function keysOf({ objects, largeRecords }) {
