@@ -80,6 +80,12 @@ function definitionOf(
   }
   if (/\s/.test(image)) throw usage(`--image must be a reference without spaces, not "${image}"`);
   if (role !== undefined) checkRole(role);
+  if (vcpus !== undefined && !Number.isInteger(vcpus)) {
+    throw usage(
+      `--cpu ${vcpus} is for Fargate, and the definition that is made of --image is for EC2: make one for Fargate and ` +
+        'name it with --job-definition',
+    );
+  }
   return {
     kind: 'own',
     image,

@@ -83,7 +83,7 @@ test('a shard starts as many workers as it has vCPUs, unless it is told otherwis
     )?.value;
   assert.equal(workers({}), '4');
   assert.equal(workers({ cpu: '16' }), '16');
-  assert.equal(workers({ cpu: '0.25' }), '1');
+  assert.equal(workers({ ...byHand, cpu: '0.25' }), '1');
   assert.equal(workers(byHand), undefined);
   assert.equal(workers({}, { EMBATCH_WORKERS: '3' }), '3');
 });
@@ -140,6 +140,7 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   ['a role that is a name', () => config({ role: 'embatch' }), /--role must be an ARN .* not "embatch"/],
   ['thousandths of a CPU', () => config({ cpu: '500m' }), /--cpu is "500m"/],
   ['no CPU', () => config({ cpu: '0' }), /--cpu is "0"/],
+  ['half a CPU in a definition of ours', () => config({ cpu: '0.5' }), /--cpu 0.5 is for Fargate/],
   ['a CPU and a half', () => config({ cpu: '1.5' }), /--cpu is "1.5"/],
   ['memory without a unit', () => config({ memory: '4' }), /--memory is "4"/],
   ['memory that is no size', () => config({ memory: 'much' }), /--memory is "much"/],
