@@ -80,7 +80,7 @@ test('what is wrong for every shard ends the fleet at once', async (t) => {
 test('a stop reaches the shards, and the same command takes the job up again', async (t) => {
   const folder = await tempFolder(t);
   const text = 'The water of the lake was still. '.repeat(200);
-  const names = Array.from({ length: 600 }, (_, n) => `docs/${n}.md`);
+  const names = Array.from({ length: 150 }, (_, n) => `docs/${n}.md`);
   await writeFiles(folder, Object.fromEntries(names.map((name) => [name, `${name} ${text}`])));
   const words = [...local, '--shards', '2', '--wait', '--state', 'state'];
   const stopped = await runCli(words, {
