@@ -5,9 +5,13 @@ Examples:
   embatch run ./docs                                       a folder into ./vectors (LanceDB)
   embatch search "how do I rotate the keys?"               ask it
   embatch run s3://bucket/docs --sink opensearch://host:9200/docs
+  embatch plan s3://bucket/docs --shards 10 --price 0.70   hours and money, before they are spent
+  embatch submit local s3://bucket/docs --shards 4 --wait  on N processes; other engines: submit --help
+  embatch status --state s3://bucket/state                 how the shards of a job stand
 
 Every option may also be set as EMBATCH_… or in a job file (--config). Exit codes: 0 done, 2 usage, 20 done with
-dead letters, 21 source, 22 model, 23 sink, 24 state or lease, 25 verify found differences, 130/143 stopped.`;
+dead letters, 21 source, 22 model, 23 sink, 24 state or lease, 25 verify found differences, 26/27 status:
+still running, or a shard is lost, 130/143 stopped.`;
 
 export const runExamples = `
 Examples:

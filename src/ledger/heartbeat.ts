@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
-import { describeError, systemErrorCode } from '../core/errors.js';
+import { describeError } from '../core/errors.js';
 import type { Abortable, Logger, StateStore } from '../core/interfaces.js';
+import { isAlive } from '../core/is-alive.js';
 import { shardName, type ShardRef } from './names.js';
 
 const INTERVAL_MS = 10_000;
@@ -51,15 +52,6 @@ function parseBeat(bytes: Uint8Array | undefined): Beat | undefined {
   } catch {
     // Nothing there yet, or damaged: then nobody was heard of.
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // Someone else's process is alive, too.
-    return systemErrorCode(error) === 'EPERM';
   }
 }
 

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { constants, hostname } from 'node:os';
 import { join } from 'node:path';
-import { systemErrorCode, EmbatchError, describeError } from '../../core/errors.js';
+import { EmbatchError, describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/interfaces.js';
+import { isAlive } from '../../core/is-alive.js';
 import type { Engine, EngineRequest, Fleet, FleetRef, FleetState, Phase } from '../engine.js';
 import { commonPhase } from '../common-phase.js';
 import { endingOf, type Ending } from '../restarts.js';
@@ -98,7 +99,7 @@ export class LocalEngine implements Engine {
       });
     // Another process started it: as long as that one lives, it restarts what fails.
     const [host, pid] = handle?.split('/') ?? [];
-    const isAlive = host === hostname() && isProcess(Number(pid));
+    const isAlive = host === hostname() && isOtherProcess(Number(pid));
     return Promise.resolve(isAlive ? { phase: 'running', reason: undefined, shards: [] } : undefined);
   }
 
@@ -202,10 +203,4 @@ export class LocalEngine implements Engine {
 const SIGNAL_BASE = 128;
 const NOT_FOUND = 127;
 
-function isProcess(pid: number): boolean {
-  try {
-    return Number.isInteger(pid) && pid !== process.pid && process.kill(pid, 0);
-  } catch (error) {
-    return systemErrorCode(error) === 'EPERM';
-  }
-}
+const isOtherProcess = (pid: number): boolean => Number.isInteger(pid) && pid !== process.pid && isAlive(pid);
